@@ -1,0 +1,132 @@
+#include "filigree/base/file.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "filigree/base/error.h"
+
+namespace filigree {
+namespace {
+
+class Descriptor {
+ public:
+  Descriptor(const std::filesystem::path& path, int flags) : value_(::open(path.c_str(), flags | O_CLOEXEC)) {}
+  ~Descriptor() {
+    if (value_ >= 0) ::close(value_);
+  }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  int get() const { return value_; }
+
+ private:
+  int value_;
+};
+
+// Opens for reading and gives the size; a folder is not a file.
+std::size_t size_of_open_file(const Descriptor& file, const std::filesystem::path& path) {
+  if (file.get() < 0) fail_data("cannot open {}: {}", path.string(), errno_text(errno));
+  struct stat status {};
+  if (::fstat(file.get(), &status) != 0) fail_data("cannot read {}: {}", path.string(), errno_text(errno));
+  if (S_ISDIR(status.st_mode)) fail_data("{} is a folder, not a file", path.string());
+  return static_cast<std::size_t>(status.st_size);
+}
+
+}  // namespace
+
+std::string read_file(const std::filesystem::path& path) {
+  const Descriptor file(path, O_RDONLY);
+  std::string content(size_of_open_file(file, path), '\0');
+  std::size_t done = 0;
+  while (done < content.size()) {
+    const ssize_t count = ::read(file.get(), content.data() + done, content.size() - done);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_data("cannot read {}: {}", path.string(), errno_text(errno));
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  content.resize(done);
+  return content;
+}
+
+AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), partial_(path_) {
+  partial_ += ".partial";
+  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+  if (descriptor_ < 0) fail_with("create", errno);
+}
+
+AtomicFile::~AtomicFile() {
+  if (descriptor_ < 0) return;
+  ::close(descriptor_);
+  ::unlink(partial_.c_str());
+}
+
+void AtomicFile::fail_with(const char* action, int error_number) const {
+  fail("cannot {} {}: {}{}", action, partial_.string(), errno_text(error_number),
+       error_number == ENOSPC ? "; free some space and run the same command again" : "");
+}
+
+void AtomicFile::write(const void* data, std::size_t bytes) {
+  const char* cursor = static_cast<const char*>(data);
+  size_ += bytes;
+  while (bytes > 0) {
+    const ssize_t count = ::write(descriptor_, cursor, bytes);
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail_with("write", errno);
+    cursor += count;
+    bytes -= static_cast<std::size_t>(count);
+  }
+}
+
+void AtomicFile::commit() {
+  if (::fsync(descriptor_) != 0) fail_with("sync", errno);
+  const int closed = ::close(std::exchange(descriptor_, -1));
+  if (closed != 0) {
+    const int error_number = errno;
+    ::unlink(partial_.c_str());
+    fail_with("close", error_number);
+  }
+  if (::rename(partial_.c_str(), path_.c_str()) != 0) {
+    const int error_number = errno;
+    ::unlink(partial_.c_str());
+    fail_with("rename", error_number);
+  }
+  const std::filesystem::path parent = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+  const Descriptor folder(parent, O_RDONLY | O_DIRECTORY);
+  // Some file systems cannot sync a folder; the rename itself has succeeded.
+  if (folder.get() >= 0) (void)::fsync(folder.get());
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content);
+  file.commit();
+}
+
+MappedFile::MappedFile(const std::filesystem::path& path) {
+  const Descriptor file(path, O_RDONLY);
+  size_ = size_of_open_file(file, path);
+  if (size_ == 0) return;
+  void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
+  if (data == MAP_FAILED) fail_data("cannot map {}: {}", path.string(), errno_text(errno));
+  data_ = static_cast<const std::byte*>(data);
+}
+
+MappedFile::~MappedFile() {
+  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+}
+
+MappedFile::MappedFile(MappedFile&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+
+MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+}  // namespace filigree

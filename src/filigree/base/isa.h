@@ -1,0 +1,26 @@
+// The instruction set that kernels run on, chosen once. FILIGREE_ISA (avx512-bf16, avx512, avx2,
+// portable) forces a lower one.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace filigree {
+
+enum class Isa { kPortable = 0, kAvx2 = 1, kAvx512 = 2, kAvx512Bf16 = 3 };
+
+std::string_view isa_name(Isa isa);
+// The best one that this CPU has.
+Isa detected_isa();
+// The one in use: detected, or lowered by FILIGREE_ISA or force_isa.
+// Errors: FILIGREE_ISA names no instruction set, or one that the CPU lacks.
+Isa chosen_isa();
+// For tests: from now on kernels use `isa`. Not while kernels run.
+void force_isa(Isa isa);
+// All that this CPU has, lowest first.
+std::vector<Isa> usable_isas();
+// The CPU's name as the operating system gives it.
+std::string cpu_name();
+
+}  // namespace filigree

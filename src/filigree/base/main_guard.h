@@ -1,0 +1,10 @@
+// What every program's main does with errors: one message on stderr and the error's exit code.
+#pragma once
+
+#include <functional>
+
+namespace filigree {
+
+int guarded_main(const std::function<int()>& body);
+
+}  // namespace filigree

@@ -1,0 +1,22 @@
+// The front of every file of SIMD kernels. Such a file is written once and compiled for each target:
+//
+//   #undef HWY_TARGET_INCLUDE
+//   #define HWY_TARGET_INCLUDE "filigree/sparse/kernels/x.cc"  // this file
+//   #include <hwy/foreach_target.h>
+//   #include <hwy/highway.h>
+//   HWY_BEFORE_NAMESPACE();
+//   namespace filigree::sparse::HWY_NAMESPACE { ...kernels... }
+//   HWY_AFTER_NAMESPACE();
+//   #if HWY_ONCE
+//   namespace filigree::sparse { HWY_EXPORT(Kernel); void kernel(...) { simd_call; } }
+//   #endif
+//
+// Include this header first: it limits the targets to AVX-512, AVX2 and the compiler's baseline.
+// Dispatch with FILIGREE_SIMD(Kernel)(arguments), which honours FILIGREE_ISA.
+#pragma once
+
+#define HWY_DISABLED_TARGETS (HWY_SSE4 | HWY_SSSE3 | HWY_AVX3_DL)
+
+#include "filigree/base/isa.h"
+
+#define FILIGREE_SIMD(kernel) (::filigree::chosen_isa(), HWY_DYNAMIC_POINTER(kernel))

@@ -1,0 +1,14 @@
+// One function a command; each is defined in commands/<area>_<verb>.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace filigree::cli {
+
+int info(const std::vector<std::string>& arguments);
+int bert_prepare(const std::vector<std::string>& arguments);
+int bert_pretrain(const std::vector<std::string>& arguments);
+int bert_fill(const std::vector<std::string>& arguments);
+
+}  // namespace filigree::cli
