@@ -1,0 +1,157 @@
+#include "filigree/sparse/bsr_pattern.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "filigree/base/error.h"
+
+namespace filigree::sparse {
+namespace {
+
+void check_shape(std::int64_t rows, std::int64_t columns, int block) {
+  if (block != 1 && block != 4 && block != 8 && block != 16) {
+    fail_usage("a block size of {} is not supported; choose 1, 4, 8 or 16", block);
+  }
+  if (rows <= 0 || columns <= 0 || rows % block != 0 || columns % block != 0) {
+    fail_usage("blocks of {} do not divide a matrix of {} x {}; choose sizes that are multiples of the block",
+               block, rows, columns);
+  }
+  constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
+  if (rows / block >= kLimit || columns / block >= kLimit) {
+    fail_usage("a matrix of {} x {} has too many blocks of {} for 32-bit indices; choose a larger block",
+               rows, columns, block);
+  }
+}
+
+}  // namespace
+
+BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
+                       std::vector<std::int32_t> row_offsets, std::vector<std::int32_t> column_indices)
+    : rows_(rows),
+      columns_(columns),
+      block_(block),
+      row_offsets_(std::move(row_offsets)),
+      column_indices_(std::move(column_indices)) {
+  check();
+  index_columns();
+}
+
+void BsrPattern::check() const {
+  check_shape(rows_, columns_, block_);
+  if (static_cast<std::int64_t>(row_offsets_.size()) != block_rows() + 1) {
+    fail_data("a sparse pattern of {} block rows needs {} row offsets, but has {}", block_rows(),
+              block_rows() + 1, row_offsets_.size());
+  }
+  if (column_indices_.empty()) fail_data("a sparse pattern of {} x {} holds no block", rows_, columns_);
+  if (row_offsets_.front() != 0 || row_offsets_.back() != block_count()) {
+    fail_data(
+        "the row offsets of a sparse pattern run from {} to {} instead of from 0 to {}, its number of blocks",
+        row_offsets_.front(), row_offsets_.back(), block_count());
+  }
+  for (std::int64_t r = 0; r < block_rows(); ++r) {
+    const std::int32_t begin = row_offsets_[r];
+    const std::int32_t end = row_offsets_[r + 1];
+    if (end < begin || end > block_count()) {
+      fail_data("the row offsets of a sparse pattern fall, or pass its {} blocks, at block row {} ({} to {})",
+                block_count(), r, begin, end);
+    }
+    for (std::int32_t p = begin; p < end; ++p) {
+      const std::int32_t c = column_indices_[p];
+      if (c < 0 || c >= block_columns()) {
+        fail_data("block {} of a sparse pattern is in block column {}, but there are {}", p, c,
+                  block_columns());
+      }
+      if (p > begin && c <= column_indices_[p - 1]) {
+        fail_data("block row {} of a sparse pattern has block column {} after {}: they must rise", r, c,
+                  column_indices_[p - 1]);
+      }
+    }
+  }
+}
+
+// A counting sort: rows rise within each column because they are visited in order.
+void BsrPattern::index_columns() {
+  column_offsets_.assign(block_columns() + 1, 0);
+  for (const std::int32_t c : column_indices_) ++column_offsets_[c + 1];
+  for (std::int64_t c = 0; c < block_columns(); ++c) column_offsets_[c + 1] += column_offsets_[c];
+  row_indices_.resize(column_indices_.size());
+  block_positions_.resize(column_indices_.size());
+  std::vector<std::int32_t> next(column_offsets_.begin(), column_offsets_.end() - 1);
+  for (std::int64_t r = 0; r < block_rows(); ++r) {
+    for (std::int32_t p = row_offsets_[r]; p < row_offsets_[r + 1]; ++p) {
+      const std::int32_t place = next[column_indices_[p]]++;
+      row_indices_[place] = static_cast<std::int32_t>(r);
+      block_positions_[place] = p;
+    }
+  }
+}
+
+BsrPattern BsrPattern::random(std::int64_t rows, std::int64_t columns, int block, std::int64_t count,
+                              Philox& random) {
+  check_shape(rows, columns, block);
+  const std::int64_t block_rows = rows / block;
+  const std::int64_t block_columns = columns / block;
+  const std::int64_t places = block_rows * block_columns;
+  if (count < 1 || count > places || count > std::numeric_limits<std::int32_t>::max()) {
+    fail_usage(
+        "a pattern of {} blocks cannot be drawn from the {} places of a {} x {} matrix with blocks of {}",
+        count, places, rows, columns, block);
+  }
+  std::vector<bool> taken(places, false);
+  for (std::int64_t last = places - count; last < places; ++last) {
+    const auto drawn = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(last) + 1));
+    taken[taken[drawn] ? last : drawn] = true;
+  }
+  std::vector<std::int32_t> row_offsets(block_rows + 1, 0);
+  std::vector<std::int32_t> column_indices;
+  column_indices.reserve(count);
+  for (std::int64_t r = 0; r < block_rows; ++r) {
+    for (std::int64_t c = 0; c < block_columns; ++c) {
+      if (taken[r * block_columns + c]) column_indices.push_back(static_cast<std::int32_t>(c));
+    }
+    row_offsets[r + 1] = static_cast<std::int32_t>(column_indices.size());
+  }
+  return {rows, columns, block, std::move(row_offsets), std::move(column_indices)};
+}
+
+BsrPattern BsrPattern::stack(std::span<const BsrPattern* const> parts) {
+  if (parts.empty()) fail_usage("no sparse pattern was given to stack");
+  const BsrPattern& first = *parts.front();
+  std::int64_t rows = 0;
+  std::vector<std::int32_t> row_offsets{0};
+  std::vector<std::int32_t> column_indices;
+  for (const BsrPattern* part : parts) {
+    if (part->columns() != first.columns() || part->block() != first.block()) {
+      fail_usage("sparse patterns with {} columns, block {} and {} columns, block {} cannot be stacked",
+                 first.columns(), first.block(), part->columns(), part->block());
+    }
+    const auto offset = static_cast<std::int32_t>(column_indices.size());
+    for (std::int64_t r = 1; r <= part->block_rows(); ++r)
+      row_offsets.push_back(part->row_offsets()[r] + offset);
+    column_indices.insert(column_indices.end(), part->column_indices().begin(), part->column_indices().end());
+    rows += part->rows();
+  }
+  return {rows, first.columns(), first.block(), std::move(row_offsets), std::move(column_indices)};
+}
+
+double BsrPattern::density() const {
+  return static_cast<double>(block_count()) /
+         (static_cast<double>(block_rows()) * static_cast<double>(block_columns()));
+}
+
+bool BsrPattern::operator==(const BsrPattern& other) const {
+  return rows_ == other.rows_ && columns_ == other.columns_ && block_ == other.block_ &&
+         row_offsets_ == other.row_offsets_ && column_indices_ == other.column_indices_;
+}
+
+std::int64_t block_count_for_density(std::int64_t rows, std::int64_t columns, int block, double density) {
+  check_shape(rows, columns, block);
+  if (!(density > 0 && density <= 1)) {
+    fail_usage("a density of {} leaves no matrix; choose one above 0 and at most 1", density);
+  }
+  const double places = static_cast<double>(rows / block) * static_cast<double>(columns / block);
+  return std::max<std::int64_t>(1, std::llround(density * places));
+}
+
+}  // namespace filigree::sparse

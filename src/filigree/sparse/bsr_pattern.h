@@ -1,0 +1,74 @@
+// Where the non-zero blocks of a block-sparse row matrix are. The values live elsewhere (a tensor, its
+// gradient, both Adam moments), all in the order that the pattern gives.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "filigree/base/philox.h"
+
+namespace filigree::sparse {
+
+// An immutable pattern of b x b blocks, b = 1, 4, 8 or 16, that is valid from its construction on.
+// Values of a matrix with this pattern are [block_count][b][b]: blocks in row order (by block row, then
+// by block column), each block row-major (outputs x inputs of a layer).
+class BsrPattern {
+ public:
+  // rows x columns in elements. row_offsets: rows / block + 1 numbers, the blocks of block row r are
+  // [row_offsets[r], row_offsets[r + 1]). column_indices: the block column of each block, rising within
+  // a block row.
+  // Errors (usage): a block size other than 1, 4, 8, 16; a dimension that is not a positive multiple of
+  // it, or too large for 32-bit block indices. Errors (bad data): offsets that do not start at 0, fall,
+  // or end elsewhere than the indices do; no block at all; an index out of range, repeated or unsorted.
+  BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::vector<std::int32_t> row_offsets,
+             std::vector<std::int32_t> column_indices);
+
+  // `count` different blocks, uniformly at random (Floyd's algorithm; Bentley, CACM 30(9), 1987).
+  // Errors (usage): as above; a count below 1 or above the number of places.
+  static BsrPattern random(std::int64_t rows, std::int64_t columns, int block, std::int64_t count,
+                           Philox& random);
+
+  // The parts below each other (q, k and v of attention): values are the parts' values one after another.
+  // Errors (usage): no part; parts that differ in columns or block.
+  static BsrPattern stack(std::span<const BsrPattern* const> parts);
+
+  std::int64_t rows() const { return rows_; }
+  std::int64_t columns() const { return columns_; }
+  int block() const { return block_; }
+  std::int64_t block_rows() const { return rows_ / block_; }
+  std::int64_t block_columns() const { return columns_ / block_; }
+  std::int64_t block_count() const { return static_cast<std::int64_t>(column_indices_.size()); }
+  std::int64_t value_count() const { return block_count() * block_ * block_; }
+  double density() const;
+
+  std::span<const std::int32_t> row_offsets() const { return row_offsets_; }
+  std::span<const std::int32_t> column_indices() const { return column_indices_; }
+
+  // The same blocks by column: those of block column c are [column_offsets[c], column_offsets[c + 1]) of
+  // row_indices (their block rows, rising) and block_positions (their places in row order).
+  std::span<const std::int32_t> column_offsets() const { return column_offsets_; }
+  std::span<const std::int32_t> row_indices() const { return row_indices_; }
+  std::span<const std::int32_t> block_positions() const { return block_positions_; }
+
+  bool operator==(const BsrPattern& other) const;
+
+ private:
+  void check() const;
+  void index_columns();
+
+  std::int64_t rows_;
+  std::int64_t columns_;
+  int block_;
+  std::vector<std::int32_t> row_offsets_;
+  std::vector<std::int32_t> column_indices_;
+  std::vector<std::int32_t> column_offsets_;
+  std::vector<std::int32_t> row_indices_;
+  std::vector<std::int32_t> block_positions_;
+};
+
+// The number of blocks nearest to `density`, at least one.
+// Errors (usage): a density outside (0, 1]; dimensions and block as in BsrPattern.
+std::int64_t block_count_for_density(std::int64_t rows, std::int64_t columns, int block, double density);
+
+}  // namespace filigree::sparse
