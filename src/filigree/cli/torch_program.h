@@ -15,4 +15,8 @@ std::filesystem::path torch_program();
 // Errors (missing component): this build has no filigree-bert.
 [[noreturn]] void run_torch_program(const std::vector<std::string>& arguments);
 
+// Runs `filigree-bert arguments...` and gives what it writes to stdout.
+// Errors: this build has no filigree-bert (missing component); it does not start or fails.
+std::string torch_program_output(const std::vector<std::string>& arguments);
+
 }  // namespace filigree::cli
