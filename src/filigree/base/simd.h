@@ -19,4 +19,7 @@
 
 #include "filigree/base/isa.h"
 
-#define FILIGREE_SIMD(kernel) (::filigree::chosen_isa(), HWY_DYNAMIC_POINTER(kernel))
+// Highway 1.0.3 can only call through its table; later versions have HWY_DYNAMIC_POINTER. The table's
+// entry 0 stands for "not yet chosen", which chosen_isa() has excluded.
+#define FILIGREE_SIMD(kernel) \
+  (::filigree::chosen_isa(), HWY_DISPATCH_TABLE(kernel)[hwy::GetChosenTarget().GetIndex()])
