@@ -20,7 +20,9 @@ struct AlignedAllocator {
   void deallocate(T* data, std::size_t) { ::operator delete(data, kAlignment); }
 
   template <typename U>
-  bool operator==(const AlignedAllocator<U>&) const { return true; }
+  bool operator==(const AlignedAllocator<U>&) const {
+    return true;
+  }
 };
 
 template <typename T>

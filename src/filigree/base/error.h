@@ -12,10 +12,10 @@ namespace filigree {
 enum class ExitCode : int {
   kDone = 0,
   kFailed = 1,
-  kUsage = 2,        // wrong usage or configuration
-  kBadData = 3,      // bad input data
-  kMissing = 4,      // an optional component is missing
-  kInterrupted = 130 // stopped by a signal, after a checkpoint
+  kUsage = 2,         // wrong usage or configuration
+  kBadData = 3,       // bad input data
+  kMissing = 4,       // an optional component is missing
+  kInterrupted = 130  // stopped by a signal, after a checkpoint
 };
 
 class Error : public std::runtime_error {

@@ -15,7 +15,8 @@ namespace {
 
 class Descriptor {
  public:
-  Descriptor(const std::filesystem::path& path, int flags) : value_(::open(path.c_str(), flags | O_CLOEXEC)) {}
+  Descriptor(const std::filesystem::path& path, int flags)
+      : value_(::open(path.c_str(), flags | O_CLOEXEC)) {}
   ~Descriptor() {
     if (value_ >= 0) ::close(value_);
   }
@@ -95,7 +96,8 @@ void AtomicFile::commit() {
     ::unlink(partial_.c_str());
     fail_with("rename", error_number);
   }
-  const std::filesystem::path parent = path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
+  const std::filesystem::path parent =
+      path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
   const Descriptor folder(parent, O_RDONLY | O_DIRECTORY);
   // Some file systems cannot sync a folder; the rename itself has succeeded.
   if (folder.get() >= 0) (void)::fsync(folder.get());

@@ -27,7 +27,8 @@ class TaskRef {
   template <typename F>
   explicit TaskRef(F& body)
       : object_(const_cast<void*>(static_cast<const void*>(&body))),
-        call_([](void* object, std::int64_t task, int thread) { (*static_cast<F*>(object))(task, thread); }) {}
+        call_([](void* object, std::int64_t task, int thread) { (*static_cast<F*>(object))(task, thread); }) {
+  }
   void operator()(std::int64_t task, int thread) const { call_(object_, task, thread); }
 
  private:

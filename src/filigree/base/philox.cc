@@ -14,8 +14,8 @@ Philox::Philox(std::uint64_t seed, Purpose purpose, std::uint64_t index, std::ui
   // Fold purpose and sub-index into the key through one Philox block: the counter keeps 64 bits for
   // the index and 32 for the position.
   const r123::Philox4x32 generator;
-  const r123::Philox4x32::ctr_type named =
-      generator({{static_cast<std::uint32_t>(purpose), sub_index, 0x46494c49U, 0x47524545U}}, {{key_[0], key_[1]}});
+  const r123::Philox4x32::ctr_type named = generator(
+      {{static_cast<std::uint32_t>(purpose), sub_index, 0x46494c49U, 0x47524545U}}, {{key_[0], key_[1]}});
   key_ = {named[0], named[1]};
   counter_ = {0, static_cast<std::uint32_t>(index), static_cast<std::uint32_t>(index >> 32), named[2]};
 }
@@ -23,7 +23,8 @@ Philox::Philox(std::uint64_t seed, Purpose purpose, std::uint64_t index, std::ui
 std::uint32_t Philox::next_u32() {
   if (used_ == 4) {
     const r123::Philox4x32 generator;
-    const auto block = generator({{counter_[0], counter_[1], counter_[2], counter_[3]}}, {{key_[0], key_[1]}});
+    const auto block =
+        generator({{counter_[0], counter_[1], counter_[2], counter_[3]}}, {{key_[0], key_[1]}});
     for (unsigned i = 0; i < 4; ++i) block_[i] = block[i];
     ++counter_[0];
     used_ = 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <cstdio>
 
 namespace filigree {
@@ -18,15 +19,19 @@ double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::ste
 }  // namespace
 
 std::string format_duration(double seconds) {
-  const auto s = static_cast<std::int64_t>(seconds + 0.5);
+  const auto s = std::llround(seconds);
   if (s < 60) return fmt::format("{} s", s);
   if (s < 3600) return fmt::format("{} min {} s", s / 60, s % 60);
   return fmt::format("{} h {} min", s / 3600, s / 60 % 60);
 }
 
 Progress::Progress(std::string title, std::uint64_t total, std::string unit)
-    : title_(std::move(title)), total_(total), unit_(std::move(unit)), start_(std::chrono::steady_clock::now()),
-      last_shown_(start_), terminal_(isatty(STDERR_FILENO) == 1) {}
+    : title_(std::move(title)),
+      total_(total),
+      unit_(std::move(unit)),
+      start_(std::chrono::steady_clock::now()),
+      last_shown_(start_),
+      terminal_(isatty(STDERR_FILENO) == 1) {}
 
 Progress::~Progress() { finish(); }
 
@@ -60,12 +65,14 @@ void Progress::finish() {
 std::string Progress::line(std::uint64_t done, std::string_view note) const {
   const double elapsed = seconds_between(start_, std::chrono::steady_clock::now());
   const double rate = elapsed > 0 ? static_cast<double>(done - first_) / elapsed : 0;
-  std::string text = total_ != 0 ? fmt::format("{} {}/{} {} ({:.0f} %)", title_, done, total_, unit_,
-                                               100.0 * static_cast<double>(done) / static_cast<double>(total_))
-                                 : fmt::format("{} {} {}", title_, done, unit_);
+  std::string text = total_ != 0
+                         ? fmt::format("{} {}/{} {} ({:.0f} %)", title_, done, total_, unit_,
+                                       100.0 * static_cast<double>(done) / static_cast<double>(total_))
+                         : fmt::format("{} {} {}", title_, done, unit_);
   if (rate > 0) {
     text += fmt::format(", {:.1f} {}/s", rate, unit_);
-    if (total_ > done) text += fmt::format(", {} left", format_duration(static_cast<double>(total_ - done) / rate));
+    if (total_ > done)
+      text += fmt::format(", {} left", format_duration(static_cast<double>(total_ - done) / rate));
   }
   if (!note.empty()) text += fmt::format(", {}", note);
   return text;

@@ -26,7 +26,8 @@ std::string full_name(const Command& command) {
 void print_help(std::string_view area) {
   fmt::print("filigree {}: models with less\n\nusage: filigree <area> <verb> [options]\n\n", kVersion);
   for (const Command& command : kCommands) {
-    if (area.empty() || command.area == area) fmt::print("  {:<16} {}\n", full_name(command), command.summary);
+    if (area.empty() || command.area == area)
+      fmt::print("  {:<16} {}\n", full_name(command), command.summary);
   }
   fmt::print("\nfiligree <area> <verb> --help lists a command's options.\n");
 }
@@ -53,7 +54,8 @@ int run_command(const std::vector<std::string>& arguments) {
     if (command.area.empty() && command.verb == first) {
       return command.run({arguments.begin() + 1, arguments.end()});
     }
-    if (!command.area.empty() && command.area == first && arguments.size() > 1 && command.verb == arguments[1]) {
+    if (!command.area.empty() && command.area == first && arguments.size() > 1 &&
+        command.verb == arguments[1]) {
       return command.run({arguments.begin() + 2, arguments.end()});
     }
   }

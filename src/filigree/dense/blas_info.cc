@@ -31,12 +31,9 @@ BlasInfo blas_info() {
 
 std::string_view blas_threading_name(BlasThreading threading) {
   switch (threading) {
-    case BlasThreading::kSequential:
-      return "sequential";
-    case BlasThreading::kPthreads:
-      return "pthreads";
-    case BlasThreading::kOpenMp:
-      return "OpenMP";
+    case BlasThreading::kSequential: return "sequential";
+    case BlasThreading::kPthreads: return "pthreads";
+    case BlasThreading::kOpenMp: return "OpenMP";
   }
   return "unknown";
 }
