@@ -43,6 +43,15 @@ class Option {
   std::string variable() const;  // "FILIGREE_LEARNING_RATE"
   bool is_flag() const { return std::holds_alternative<bool*>(target_); }
   bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(target_); }
+  bool is_text() const {
+    return std::holds_alternative<std::string*>(target_) ||
+           std::holds_alternative<std::filesystem::path*>(target_);
+  }
+  bool is_integer() const {
+    return !is_flag() && !is_text() && !is_list() && !std::holds_alternative<double*>(target_);
+  }
+  // True where range() was called: allowed() says more than the type does.
+  bool has_limits() const { return low_ || high_; }
   bool is_hidden() const { return hidden_; }
   bool is_required() const { return required_; }
   bool is_transient() const { return transient_; }

@@ -90,7 +90,8 @@ class Options {
   void read_environment();
   void read_toml(const std::filesystem::path& path, Origin origin);
   void check_required() const;
-  [[noreturn]] void fail_unknown_flag(std::string_view flag) const;
+  std::string nearest_key(const std::string& key) const;  // "; the nearest is 'model.hidden'"
+  [[noreturn]] void fail_unknown_flag(const std::string& flag) const;
 
   std::string command_;
   std::string summary_;
