@@ -20,9 +20,8 @@ struct MatrixView {
       : data(data), rows(rows), columns(columns), stride(stride) {}
   // A view of mutable elements serves where constant ones are wanted.
   template <typename U>
-  requires std::is_same_v<const U, T> MatrixView(
-      const MatrixView<U>& other)  // NOLINT(google-explicit-constructor)
-      : MatrixView(other.data, other.rows, other.columns, other.stride) {}
+  MatrixView(const MatrixView<U>& other)  // NOLINT(google-explicit-constructor)
+      requires std::is_same_v<const U, T> : MatrixView(other.data, other.rows, other.columns, other.stride) {}
 
   T* row(std::int64_t r) const { return data + r * stride; }
   T& operator()(std::int64_t r, std::int64_t c) const { return data[r * stride + c]; }
