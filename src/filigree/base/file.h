@@ -25,6 +25,8 @@ class AtomicFile {
 
   void write(const void* data, std::size_t bytes);
   void write(std::string_view text) { write(text.data(), text.size()); }
+  // Replaces bytes written before: a header whose numbers are known at the end. offset + bytes <= size().
+  void overwrite(std::uint64_t offset, const void* data, std::size_t bytes);
   std::uint64_t size() const { return size_; }
   void commit();
 
