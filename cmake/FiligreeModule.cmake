@@ -34,7 +34,7 @@ function(filigree_module)
   if(sources)
     filigree_target_defaults(${library})
   endif()
-  if(ARG_TORCH)
+  if(ARG_TORCH AND sources)
     filigree_use_torch(${library})
   endif()
 

@@ -1,0 +1,72 @@
+#include "filigree/nn/ops/attention.h"
+
+#include "filigree/dense/attention.h"
+#include "filigree/nn/views.h"
+
+namespace filigree::nn {
+namespace {
+
+dense::AttentionShape shape_of(const Tensor& qkv, const Tensor& lengths, std::int64_t heads) {
+  if (lengths.scalar_type() != at::kInt || lengths.dim() != 1 || !lengths.is_contiguous()) {
+    fail_usage("attention: wanted lengths as a contiguous int32 vector");
+  }
+  const std::int64_t batch = lengths.size(0);
+  if (heads < 1 || batch < 1 || qkv.size(0) % batch != 0 || qkv.size(1) % (3 * heads) != 0) {
+    fail_usage("attention: {} x {} is not q, k and v of {} sequences and {} heads", qkv.size(0), qkv.size(1), batch,
+               heads);
+  }
+  const std::int64_t sequence = qkv.size(0) / batch;
+  const std::int32_t* data = lengths.data_ptr<std::int32_t>();
+  for (std::int64_t b = 0; b < batch; ++b) {
+    if (data[b] < 0 || data[b] > sequence) {
+      fail_usage("attention: length {} of sequence {} is not in 0..{}", data[b], b, sequence);
+    }
+  }
+  return {batch, sequence, heads, {data, static_cast<std::size_t>(batch)}};
+}
+
+class Attention : public torch::autograd::Function<Attention> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& qkv, const Tensor& lengths,
+                        std::int64_t heads) {
+    auto [out, probabilities] = attention_forward(qkv, lengths, heads);
+    context->save_for_backward({qkv, probabilities, lengths});
+    return out;
+  }
+
+  static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    const auto saved = context->get_saved_variables();
+    return {attention_backward(grads[0].contiguous(), saved[0], saved[1], saved[2]), Tensor(), Tensor()};
+  }
+};
+
+}  // namespace
+
+Tensor attention(const Tensor& qkv, const Tensor& lengths, std::int64_t heads) {
+  return Attention::apply(qkv, lengths, heads);
+}
+
+std::tuple<Tensor, Tensor> attention_forward(const Tensor& qkv, const Tensor& lengths, std::int64_t heads) {
+  const dense::AttentionShape shape = shape_of(qkv, lengths, heads);
+  Tensor out = at::empty({qkv.size(0), qkv.size(1) / 3}, qkv.options());
+  Tensor probabilities = at::empty({shape.batch, heads, shape.sequence, shape.sequence}, qkv.options());
+  with_real_type(qkv, "attention", [&](auto zero) {
+    using T = decltype(zero);
+    dense::attention<T>(shape, matrix_of<const T>(qkv, "attention"), probabilities.data_ptr<T>(),
+                        matrix_of<T>(out, "attention"));
+  });
+  return {out, probabilities};
+}
+
+Tensor attention_backward(const Tensor& grad, const Tensor& qkv, const Tensor& probabilities, const Tensor& lengths) {
+  const dense::AttentionShape shape = shape_of(qkv, lengths, probabilities.size(1));
+  Tensor dqkv = at::empty_like(qkv, at::MemoryFormat::Contiguous);
+  with_real_type(qkv, "attention", [&](auto zero) {
+    using T = decltype(zero);
+    dense::attention_backward<T>(shape, matrix_of<const T>(grad, "attention"), matrix_of<const T>(qkv, "attention"),
+                                 probabilities.data_ptr<T>(), matrix_of<T>(dqkv, "attention"));
+  });
+  return dqkv;
+}
+
+}  // namespace filigree::nn

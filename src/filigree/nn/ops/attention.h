@@ -1,0 +1,16 @@
+// Multi-head self-attention on fused q, k, v (dense/attention.h).
+#pragma once
+
+#include "filigree/nn/torch.h"
+
+namespace filigree::nn {
+
+// qkv: [batch * sequence, 3 * hidden]; lengths: [batch] int32, the tokens of each sequence that are
+// not padding. Gives [batch * sequence, hidden]. float or double.
+Tensor attention(const Tensor& qkv, const Tensor& lengths, std::int64_t heads);
+
+// The parts without autograd, as registered with LibTorch. Forward gives (out, probabilities).
+std::tuple<Tensor, Tensor> attention_forward(const Tensor& qkv, const Tensor& lengths, std::int64_t heads);
+Tensor attention_backward(const Tensor& grad, const Tensor& qkv, const Tensor& probabilities, const Tensor& lengths);
+
+}  // namespace filigree::nn

@@ -1,0 +1,79 @@
+#include "filigree/nn/ops/bsr_linear.h"
+
+#include "filigree/nn/ops/linear.h"
+#include "filigree/nn/views.h"
+#include "filigree/sparse/products.h"
+
+namespace filigree::nn {
+namespace {
+
+class BsrLinear : public torch::autograd::Function<BsrLinear> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& values,
+                        const BsrPatternRef& pattern, const Tensor& bias) {
+    context->save_for_backward({x, values});
+    context->saved_data["pattern"] = pattern;
+    return bsr_linear_forward(x, values, pattern, optional_of(bias));
+  }
+
+  static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    const auto saved = context->get_saved_variables();
+    const auto pattern = context->saved_data["pattern"].toCustomClass<BsrPatternHolder>();
+    const Tensor grad = grads[0].contiguous();
+    // needs_input_grad counts tensors: the pattern is not one.
+    return {context->needs_input_grad(0) ? bsr_linear_grad_input(grad, saved[1], pattern) : Tensor(),
+            context->needs_input_grad(1) ? bsr_linear_grad_values(grad, saved[0], pattern) : Tensor(), Tensor(),
+            context->needs_input_grad(2) ? bias_grad(grad) : Tensor()};
+  }
+};
+
+template <typename T>
+const T* values_of(const Tensor& values, const sparse::BsrPattern& pattern) {
+  if (values.numel() != pattern.value_count() || !values.is_contiguous()) {
+    fail_usage("bsr_linear: wanted {} contiguous values ({} blocks of {} x {}), got {}", pattern.value_count(),
+               pattern.block_count(), pattern.block(), pattern.block(), values.numel());
+  }
+  return values.data_ptr<T>();
+}
+
+}  // namespace
+
+Tensor bsr_linear(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern, const OptionalTensor& bias) {
+  return BsrLinear::apply(x, values, pattern, value_or_none(bias));
+}
+
+Tensor bsr_linear_forward(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern,
+                          const OptionalTensor& bias) {
+  const sparse::BsrPattern& w = *pattern->pattern;
+  Tensor y = at::empty({x.size(0), w.rows()}, x.options());
+  with_real_type(x, "bsr_linear", [&](auto zero) {
+    using T = decltype(zero);
+    sparse::dds_transposed<T>(matrix_of<const T>(x, "bsr_linear"), w, values_of<T>(values, w),
+                              vector_of<const T>(bias, w.rows(), "bsr_linear bias"), matrix_of<T>(y, "bsr_linear"));
+  });
+  return y;
+}
+
+Tensor bsr_linear_grad_input(const Tensor& grad, const Tensor& values, const BsrPatternRef& pattern) {
+  const sparse::BsrPattern& w = *pattern->pattern;
+  Tensor dx = at::empty({grad.size(0), w.columns()}, grad.options());
+  with_real_type(grad, "bsr_linear", [&](auto zero) {
+    using T = decltype(zero);
+    sparse::dds<T>(matrix_of<const T>(grad, "bsr_linear"), w, values_of<T>(values, w),
+                   matrix_of<T>(dx, "bsr_linear"));
+  });
+  return dx;
+}
+
+Tensor bsr_linear_grad_values(const Tensor& grad, const Tensor& x, const BsrPatternRef& pattern) {
+  const sparse::BsrPattern& w = *pattern->pattern;
+  Tensor dvalues = at::empty({w.block_count(), w.block(), w.block()}, grad.options());
+  with_real_type(grad, "bsr_linear", [&](auto zero) {
+    using T = decltype(zero);
+    sparse::sdd<T>(matrix_of<const T>(grad, "bsr_linear"), matrix_of<const T>(x, "bsr_linear"), w,
+                   dvalues.data_ptr<T>());
+  });
+  return dvalues;
+}
+
+}  // namespace filigree::nn

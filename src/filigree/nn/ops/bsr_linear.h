@@ -1,0 +1,20 @@
+// y = x W^T + bias with a block-sparse W, stored sparse (sparse/products.h).
+#pragma once
+
+#include "filigree/nn/torch.h"
+//
+#include "filigree/nn/bsr_pattern.h"
+
+namespace filigree::nn {
+
+// x: [tokens, in]; values: [blocks, b, b] in the pattern's order; bias: [out] or none. Gives
+// [tokens, out]. The gradient of `values` lies in the same order. float or double.
+Tensor bsr_linear(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern, const OptionalTensor& bias);
+
+// The parts without autograd, as registered with LibTorch.
+Tensor bsr_linear_forward(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern,
+                          const OptionalTensor& bias);
+Tensor bsr_linear_grad_input(const Tensor& grad, const Tensor& values, const BsrPatternRef& pattern);
+Tensor bsr_linear_grad_values(const Tensor& grad, const Tensor& x, const BsrPatternRef& pattern);
+
+}  // namespace filigree::nn

@@ -1,0 +1,45 @@
+// Tensors seen as the views that dense and sparse compute on.
+#pragma once
+
+#include "filigree/nn/torch.h"
+//
+#include "filigree/base/error.h"
+#include "filigree/numerics/matrix_view.h"
+
+namespace filigree::nn {
+
+// A 2-D tensor whose rows are contiguous. Errors (usage): any other tensor.
+template <typename T>
+MatrixView<T> matrix_of(const Tensor& tensor, const char* what) {
+  if (tensor.dim() != 2 || (tensor.size(1) > 1 && tensor.stride(1) != 1)) {
+    fail_usage("{}: wanted a matrix with contiguous rows, got {} dimensions", what, tensor.dim());
+  }
+  if (!tensor.device().is_cpu()) fail_usage("{}: wanted a tensor on the CPU", what);
+  return {tensor.data_ptr<std::remove_const_t<T>>(), tensor.size(0), tensor.size(1), std::max(tensor.stride(0), tensor.size(1))};
+}
+
+// The elements of a contiguous 1-D tensor of `size`, or nullptr where there is none.
+template <typename T>
+T* vector_of(const OptionalTensor& tensor, std::int64_t size, const char* what) {
+  if (!tensor.has_value() || !tensor->defined()) return nullptr;
+  if (tensor->dim() != 1 || tensor->size(0) != size || !tensor->is_contiguous()) {
+    fail_usage("{}: wanted a contiguous vector of {}", what, size);
+  }
+  return tensor->data_ptr<std::remove_const_t<T>>();
+}
+
+// Tensor(), which stands for "none", as an optional.
+inline OptionalTensor optional_of(const Tensor& tensor) {
+  return tensor.defined() ? OptionalTensor(tensor) : OptionalTensor();
+}
+inline Tensor value_or_none(const OptionalTensor& tensor) { return tensor.has_value() ? *tensor : Tensor(); }
+
+// Calls body(T{}) with the tensor's type, float or double. Errors (usage): any other type.
+template <typename Body>
+auto with_real_type(const Tensor& tensor, const char* what, Body&& body) {
+  if (tensor.scalar_type() == at::kFloat) return body(float{});
+  if (tensor.scalar_type() == at::kDouble) return body(double{});
+  fail_usage("{}: wanted float or double, got {}", what, c10::toString(tensor.scalar_type()));
+}
+
+}  // namespace filigree::nn
