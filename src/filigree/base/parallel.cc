@@ -21,9 +21,7 @@ thread_local bool t_inside = false;
 // Hands out tasks and keeps the first exception.
 class TaskQueue {
  public:
-  // The analyser takes the reference inside `body` for one to the parameter itself.
-  TaskQueue(std::int64_t tasks, internal::TaskRef body)  // NOLINT(clang-analyzer-core.StackAddressEscape)
-      : tasks_(tasks), body_(body) {}
+  TaskQueue(std::int64_t tasks, internal::TaskRef body) : tasks_(tasks), body_(body) {}
 
   void work(int thread) noexcept {
     const bool was_inside = t_inside;

@@ -24,7 +24,8 @@ namespace internal {
 // A non-owning reference to a callable: no allocation per loop.
 class TaskRef {
  public:
-  template <typename F>
+  // Not for a TaskRef: copying one must not wrap it.
+  template <typename F, typename = std::enable_if_t<!std::is_same_v<F, TaskRef>>>
   explicit TaskRef(F& body)
       : object_(const_cast<void*>(static_cast<const void*>(&body))),
         call_([](void* object, std::int64_t task, int thread) { (*static_cast<F*>(object))(task, thread); }) {
