@@ -1,0 +1,211 @@
+#include "filigree/base/file.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "filigree/base/error.h"
+#include "filigree/base/test_support.h"
+
+namespace filigree {
+namespace {
+
+using test::ChildProcess;
+using test::TemporaryFolder;
+
+// The message of the Error that body() throws, and its exit code.
+template <typename F>
+std::pair<std::string, ExitCode> error_of(F&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return {error.what(), error.code()};
+  }
+  return {"nothing was thrown", ExitCode::kDone};
+}
+
+std::string partial_of(const std::filesystem::path& path) { return path.string() + ".partial"; }
+
+TEST(ReadFile, GivesEveryByte) {
+  const TemporaryFolder folder;
+  const std::string content("a\0b\r\n\xff", 6);
+  write_file_atomically(folder / "x", content);
+  EXPECT_EQ(read_file(folder / "x"), content);
+  write_file_atomically(folder / "empty", "");
+  EXPECT_EQ(read_file(folder / "empty"), "");
+}
+
+TEST(ReadFile, NamesAMissingFile) {
+  const TemporaryFolder folder;
+  const auto [message, code] = error_of([&] { read_file(folder / "none"); });
+  EXPECT_EQ(code, ExitCode::kBadData);
+  EXPECT_EQ(message, "cannot open " + (folder / "none").string() + ": No such file or directory");
+}
+
+TEST(ReadFile, RefusesAFolder) {
+  const TemporaryFolder folder;
+  const auto [message, code] = error_of([&] { read_file(folder.path()); });
+  EXPECT_EQ(code, ExitCode::kBadData);
+  EXPECT_EQ(message, folder.path().string() + " is a folder, not a file");
+}
+
+TEST(MappedFile, MapsEveryByte) {
+  const TemporaryFolder folder;
+  const std::string content(100'000, 'x');
+  write_file_atomically(folder / "x", content);
+  MappedFile first(folder / "x");
+  const MappedFile moved(std::move(first));
+  EXPECT_EQ(std::string(reinterpret_cast<const char*>(moved.bytes().data()), moved.bytes().size()), content);
+}
+
+TEST(MappedFile, MapsAnEmptyFileToNothing) {
+  const TemporaryFolder folder;
+  write_file_atomically(folder / "empty", "");
+  EXPECT_TRUE(MappedFile(folder / "empty").bytes().empty());
+}
+
+TEST(MappedFile, NamesAMissingFile) {
+  const TemporaryFolder folder;
+  EXPECT_EQ(error_of([&] { MappedFile file(folder / "none"); }).second, ExitCode::kBadData);
+}
+
+TEST(AtomicFile, ReplacesOnlyAtCommit) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  write_file_atomically(path, "old");
+  AtomicFile file(path);
+  file.write("ne");
+  file.write("w", 1);
+  EXPECT_EQ(file.size(), 3U);
+  EXPECT_EQ(read_file(path), "old");
+  file.commit();
+  EXPECT_EQ(read_file(path), "new");
+  EXPECT_FALSE(std::filesystem::exists(partial_of(path)));
+}
+
+TEST(AtomicFile, OverwritesWhatWasWrittenAndGoesOnAtTheEnd) {
+  const TemporaryFolder folder;
+  AtomicFile file(folder / "x");
+  file.write("00 bytes");
+  file.overwrite(0, "12", 2);
+  file.write(" of text");
+  EXPECT_EQ(file.size(), 16U);
+  file.commit();
+  EXPECT_EQ(read_file(folder / "x"), "12 bytes of text");
+}
+
+TEST(AtomicFile, WithoutCommitLeavesTheOldFileAndNoPartial) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  write_file_atomically(path, "old");
+  AtomicFile(path).write("new");
+  EXPECT_EQ(read_file(path), "old");
+  EXPECT_FALSE(std::filesystem::exists(partial_of(path)));
+}
+
+TEST(AtomicFile, WritesIntoTheCurrentFolder) {
+  const TemporaryFolder folder;
+  ChildProcess child([&] {
+    if (::chdir(folder.path().c_str()) != 0) return 1;
+    write_file_atomically("x", "new");
+    return 0;
+  });
+  EXPECT_EQ(child.wait(), 0);
+  EXPECT_EQ(read_file(folder / "x"), "new");
+}
+
+TEST(AtomicFile, NamesAFolderThatDoesNotExist) {
+  const TemporaryFolder folder;
+  const auto path = folder / "none" / "x";
+  const auto [message, code] = error_of([&] { AtomicFile file(path); });
+  EXPECT_EQ(code, ExitCode::kFailed);
+  EXPECT_EQ(message, "cannot create " + partial_of(path) + ": No such file or directory");
+}
+
+TEST(AtomicFile, DoesNotReplaceAFolder) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directory(folder / "x");
+  const auto [message, code] = error_of([&] { write_file_atomically(folder / "x", "new"); });
+  EXPECT_EQ(code, ExitCode::kFailed);
+  EXPECT_NE(message.find("cannot rename"), std::string::npos) << message;
+  EXPECT_FALSE(std::filesystem::exists(partial_of(folder / "x")));
+}
+
+// The device /dev/full answers every write as a full disk does.
+TEST(AtomicFile, AFullDiskIsNamedWithItsCure) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  write_file_atomically(path, "old");
+  std::filesystem::create_symlink("/dev/full", partial_of(path));
+  const auto [message, code] = error_of([&] { write_file_atomically(path, "new"); });
+  EXPECT_EQ(code, ExitCode::kFailed);
+  EXPECT_EQ(message, "cannot write " + partial_of(path) +
+                         ": No space left on device; free some space and run the same command again");
+  EXPECT_EQ(read_file(path), "old");
+}
+
+TEST(AtomicFile, AFullDiskLeavesTheOldFileAndNoPartial) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  const int code = test::run_on_small_disk(folder.path(), 1 << 20, [&] {
+    const std::string old(300'000, 'o');
+    write_file_atomically(path, old);
+    const auto error = error_of([&] { write_file_atomically(path, std::string(900'000, 'n')); });
+    if (error.first.find("No space left on device") == std::string::npos) return 1;
+    if (error.second != ExitCode::kFailed) return 2;
+    if (read_file(path) != old) return 3;
+    if (std::filesystem::exists(partial_of(path))) return 4;
+    write_file_atomically(path, std::string(500'000, 'n'));  // the partial file's space is free again
+    return 0;
+  });
+  if (code == test::kCannotMount) GTEST_SKIP() << "cannot mount a small file system here";
+  EXPECT_EQ(code, 0);
+}
+
+TEST(AtomicFile, KilledBetweenWriteAndRenameLeavesTheOldFile) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  write_file_atomically(path, "old");
+  ChildProcess child([&] {
+    AtomicFile file(path);
+    file.write("half of the n");
+    ::raise(SIGKILL);
+    return 0;
+  });
+  EXPECT_EQ(child.wait(), -SIGKILL);
+  EXPECT_EQ(read_file(path), "old");
+  // What the killed process left is overwritten by the next attempt.
+  write_file_atomically(path, "new");
+  EXPECT_EQ(read_file(path), "new");
+  EXPECT_FALSE(std::filesystem::exists(partial_of(path)));
+}
+
+TEST(AtomicFile, KilledAtAnyMomentTheFileIsOldOrNew) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  const std::string a(200'000, 'a');
+  const std::string b(300'000, 'b');
+  write_file_atomically(path, a);
+  for (int i = 0; i < 25; ++i) {
+    ChildProcess child([&] {
+      for (;;) {
+        write_file_atomically(path, b);
+        write_file_atomically(path, a);
+      }
+      return 0;
+    });
+    std::this_thread::sleep_for(std::chrono::microseconds(500 + 733 * i));
+    child.kill(SIGKILL);
+    ASSERT_EQ(child.wait(), -SIGKILL);
+    const std::string content = read_file(path);
+    ASSERT_TRUE(content == a || content == b) << content.size() << " bytes";
+  }
+}
+
+}  // namespace
+}  // namespace filigree

@@ -1,0 +1,73 @@
+#include "filigree/base/log.h"
+
+#include <gtest/gtest.h>
+
+#include <regex>
+#include <string>
+
+#include "filigree/base/error.h"
+#include "filigree/base/file.h"
+#include "filigree/base/test_support.h"
+
+namespace filigree {
+namespace {
+
+using ::testing::internal::CaptureStderr;
+using ::testing::internal::CaptureStdout;
+using ::testing::internal::GetCapturedStderr;
+using ::testing::internal::GetCapturedStdout;
+
+TEST(Log, TalksOnStderrAndNeverOnStdout) {
+  CaptureStdout();
+  CaptureStderr();
+  log_info("read {} lines", 3);
+  log_warning("slow");
+  log_error("gone");
+  EXPECT_EQ(GetCapturedStderr(), "read 3 lines\nwarning: slow\nerror: gone\n");
+  EXPECT_EQ(GetCapturedStdout(), "");
+}
+
+TEST(Log, DropsMessagesBelowTheLevel) {
+  CaptureStderr();
+  log_message(LogLevel::kDebug, "detail");
+  set_log_level(LogLevel::kWarning);
+  log_info("news");
+  log_warning("slow");
+  set_log_level(LogLevel::kInfo);
+  EXPECT_EQ(GetCapturedStderr(), "warning: slow\n");
+}
+
+// In a child process: a log file stays open until the program ends.
+TEST(Log, CopiesLaterMessagesWithTheirTimeToAFile) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "log.txt";
+  write_file_atomically(path, "an earlier run\n");
+  test::ChildProcess child([&] {
+    CaptureStderr();
+    log_info("before");
+    add_log_file(path);
+    log_info("after");
+    log_warning("slow");
+    return 0;
+  });
+  EXPECT_EQ(child.wait(), 0);
+  const std::string text = read_file(path);
+  EXPECT_TRUE(std::regex_match(text, std::regex("an earlier run\n[^\n]*\\d\\d:\\d\\d:\\d\\d[^\n]* after\n"
+                                                "[^\n]*\\d\\d:\\d\\d:\\d\\d[^\n]* warning: slow\n")))
+      << text;
+}
+
+TEST(Log, NamesALogFileThatCannotBeOpened) {
+  const test::TemporaryFolder folder;
+  const auto path = folder / "none" / "log.txt";
+  write_file_atomically(folder / "none", "a file where a folder is needed");
+  try {
+    add_log_file(path);
+    FAIL() << "nothing was thrown";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos) << error.what();
+  }
+}
+
+}  // namespace
+}  // namespace filigree
