@@ -7,7 +7,7 @@
 #include <random>
 
 #include "filigree/base/error.h"
-#include "filigree/base/file.h"
+#include "filigree/run/test_files.h"
 
 namespace filigree::run {
 namespace {
@@ -61,7 +61,7 @@ class Environment {
 
 std::filesystem::path toml_file(std::string_view text, const std::string& name = "options.toml") {
   const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / name;
-  write_file_atomically(path, text);
+  write_quickly(path, text);
   return path;
 }
 
@@ -78,8 +78,6 @@ std::string usage_error(const Arguments& arguments) {
 }
 
 std::string toml_error(std::string_view text) { return usage_error({"--config", toml_file(text).string()}); }
-
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
 
 TEST(Options, DefaultsStayWhenNothingIsGiven) {
   Sample sample;
