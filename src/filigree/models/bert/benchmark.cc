@@ -1,0 +1,135 @@
+#include "filigree/models/bert/benchmark.h"
+
+#include "filigree/models/bert/train_step.h"
+//
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "filigree/base/error.h"
+#include "filigree/base/isa.h"
+#include "filigree/base/parallel.h"
+#include "filigree/base/philox.h"
+#include "filigree/base/progress.h"
+#include "filigree/models/bert/flops.h"
+
+namespace filigree::models {
+namespace {
+
+constexpr int kWarmUpPairs = 2;
+
+// Full sequences of random tokens, `predictions` of them to be predicted, all places different.
+MlmBatch random_batch(const PretrainOptions& options, std::uint64_t index) {
+  Philox random(options.seed, Purpose::kTest, index);
+  MlmBatch batch;
+  batch.batch = options.batch;
+  batch.sequence = options.sequence;
+  batch.lengths.assign(static_cast<std::size_t>(options.batch), static_cast<std::int32_t>(options.sequence));
+  const auto vocabulary = static_cast<std::uint64_t>(options.vocabulary);
+  for (std::int64_t b = 0; b < options.batch; ++b) {
+    std::vector<std::int64_t> places(static_cast<std::size_t>(options.sequence));
+    for (std::int64_t s = 0; s < options.sequence; ++s) {
+      batch.ids.push_back(static_cast<std::int32_t>(random.below(vocabulary)));
+      places[static_cast<std::size_t>(s)] = b * options.sequence + s;
+    }
+    random.shuffle(places);
+    places.resize(static_cast<std::size_t>(std::min(options.predictions, options.sequence)));
+    std::sort(places.begin(), places.end());
+    for (const std::int64_t place : places) {
+      batch.positions.push_back(place);
+      batch.labels.push_back(static_cast<std::int64_t>(random.below(vocabulary)));
+    }
+    if (options.next_sentence) batch.next_labels.push_back(static_cast<std::int64_t>(random.below(2)));
+  }
+  return batch;
+}
+
+class Contender {
+ public:
+  Contender(const PretrainOptions& options, double density) : options_(options) {
+    options_.density = density;
+    model_ = std::make_unique<Bert>(options_.model(options_.vocabulary), options_.seed);
+  }
+
+  void step(const MlmBatch& batch, bool timed) {
+    const auto start = std::chrono::steady_clock::now();
+    train_step(*model_, batch, options_.accumulation, options_.optimizer, options_.lr, ++steps_);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (timed) seconds_.push_back(seconds);
+  }
+
+  double median_seconds() const {
+    std::vector<double> sorted = seconds_;
+    std::sort(sorted.begin(), sorted.end());
+    return sorted[sorted.size() / 2];
+  }
+
+  double step_flops() const {
+    return bert_flops(model_->config(), options_.density, options_.sequence, options_.predictions).total() *
+           static_cast<double>(options_.batch);
+  }
+
+  std::int64_t parameters() const { return model_->parameters().element_count(); }
+
+ private:
+  PretrainOptions options_;
+  std::unique_ptr<Bert> model_;
+  std::int64_t steps_ = 0;
+  std::vector<double> seconds_;
+};
+
+}  // namespace
+
+void run_pretrain_benchmark(const PretrainOptions& options) {
+  if (options.density >= 1) fail_usage("--benchmark compares sparse with dense: give --density below 1, such as 0.1");
+  Contender sparse(options, options.density);
+  Contender dense(options, 1);
+  {
+    Progress progress("benchmark", static_cast<std::uint64_t>(kWarmUpPairs + options.pairs), "pairs");
+    for (int i = 0; i < kWarmUpPairs + options.pairs; ++i) {
+      const MlmBatch batch = random_batch(options, static_cast<std::uint64_t>(i));
+      dense.step(batch, i >= kWarmUpPairs);
+      sparse.step(batch, i >= kWarmUpPairs);
+      progress.update(static_cast<std::uint64_t>(i) + 1);
+    }
+  }
+  const double sparse_seconds = sparse.median_seconds();
+  const double dense_seconds = dense.median_seconds();
+  if (!options.json) {
+    fmt::print("step of the dense model   {:8.1f} ms   {:6.1f} GFLOP/s\n", 1e3 * dense_seconds,
+               dense.step_flops() / dense_seconds / 1e9);
+    fmt::print("step of the sparse model  {:8.1f} ms   {:6.1f} GFLOP/s\n", 1e3 * sparse_seconds,
+               sparse.step_flops() / sparse_seconds / 1e9);
+    fmt::print("ratio {:.3f}; FLOPs alone would allow {:.3f}\n", sparse_seconds / dense_seconds,
+               sparse.step_flops() / dense.step_flops());
+    return;
+  }
+  const nlohmann::ordered_json line = {{"sparse_step_seconds", sparse_seconds},
+                                       {"dense_step_seconds", dense_seconds},
+                                       {"ratio", sparse_seconds / dense_seconds},
+                                       {"flops_ratio", sparse.step_flops() / dense.step_flops()},
+                                       {"sparse_step_flops", sparse.step_flops()},
+                                       {"dense_step_flops", dense.step_flops()},
+                                       {"sparse_gflops", sparse.step_flops() / sparse_seconds / 1e9},
+                                       {"dense_gflops", dense.step_flops() / dense_seconds / 1e9},
+                                       {"sparse_parameters", sparse.parameters()},
+                                       {"dense_parameters", dense.parameters()},
+                                       {"layers", options.layers},
+                                       {"hidden", options.hidden},
+                                       {"sequence", options.sequence},
+                                       {"batch", options.batch},
+                                       {"predictions", options.predictions},
+                                       {"vocabulary", options.vocabulary},
+                                       {"density", options.density},
+                                       {"block", options.block},
+                                       {"pairs", options.pairs},
+                                       {"threads", thread_count()},
+                                       {"isa", std::string(isa_name(chosen_isa()))},
+                                       {"cpu", cpu_name()}};
+  fmt::print("{}\n", line.dump());
+}
+
+}  // namespace filigree::models

@@ -1,0 +1,166 @@
+#include "filigree/models/bert/bert.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "filigree/models/initialise.h"
+#include "filigree/nn/ops/add_layer_norm.h"
+#include "filigree/nn/ops/attention.h"
+#include "filigree/nn/ops/bias_gelu.h"
+#include "filigree/nn/ops/cross_entropy.h"
+#include "filigree/nn/ops/embedding.h"
+#include "filigree/nn/ops/linear.h"
+
+namespace filigree::models {
+namespace {
+
+constexpr std::int64_t kSegmentTypes = 2;
+
+template <typename T>
+Tensor as_tensor(const std::vector<T>& values) {
+  return at::from_blob(const_cast<T*>(values.data()), {static_cast<std::int64_t>(values.size())},
+                       at::TensorOptions(c10::CppTypeToScalarType<T>::value));
+}
+
+}  // namespace
+
+Bert::Bert(const BertConfig& config, std::uint64_t seed) : config_(config), seed_(seed) {
+  config_.check();
+  const std::int64_t h = config_.hidden;
+  words_ = &add_table("bert.embeddings.word_embeddings.weight", config_.vocabulary, h);
+  positions_ = &add_table("bert.embeddings.position_embeddings.weight", config_.max_positions, h);
+  types_ = &add_table("bert.embeddings.token_type_embeddings.weight", kSegmentTypes, h);
+  embedding_norm_ = add_norm("bert.embeddings.LayerNorm");
+  for (std::int64_t i = 0; i < config_.layers; ++i) add_layer(i);
+  if (config_.norm == NormPlacement::kPre) final_norm_ = add_norm("bert.encoder.LayerNorm");
+  transform_ = &add_table("cls.predictions.transform.dense.weight", h, h);
+  transform_bias_ = &add_bias({"cls.predictions.transform.dense.bias"}, h);
+  transform_norm_ = add_norm("cls.predictions.transform.LayerNorm");
+  vocabulary_bias_ = &add_bias({"cls.predictions.bias"}, config_.vocabulary);
+  if (config_.next_sentence) {
+    pooler_ = &add_table("bert.pooler.dense.weight", h, h);
+    pooler_bias_ = &add_bias({"bert.pooler.dense.bias"}, h);
+    next_ = &add_table("cls.seq_relationship.weight", 2, h);
+    next_bias_ = &add_bias({"cls.seq_relationship.bias"}, 2);
+  }
+}
+
+Parameter& Bert::add_table(const std::string& name, std::int64_t rows, std::int64_t columns) {
+  const std::vector<float> values = truncated_normal_matrix(seed_, next_index_++, rows, columns);
+  return parameters_.add(as_tensor(values).clone().view({rows, columns}), /*decay=*/true, {{name, 0, {rows, columns}}});
+}
+
+Parameter& Bert::add_bias(const std::vector<std::string>& names, std::int64_t each) {
+  std::vector<ParameterPart> parts;
+  for (const std::string& name : names) parts.push_back({name, static_cast<std::int64_t>(parts.size()) * each, {each}});
+  const auto total = static_cast<std::int64_t>(names.size()) * each;
+  return parameters_.add(at::zeros({total}, at::kFloat), /*decay=*/false, std::move(parts));
+}
+
+Bert::Norm Bert::add_norm(const std::string& name) {
+  const std::int64_t h = config_.hidden;
+  Parameter& gamma = parameters_.add(at::ones({h}, at::kFloat), /*decay=*/false, {{name + ".weight", 0, {h}}});
+  return {&gamma, &add_bias({name + ".bias"}, h)};
+}
+
+EncoderMatrix* Bert::add_matrix(std::vector<std::string> names, std::int64_t out, std::int64_t in) {
+  const std::uint64_t first = next_index_;
+  next_index_ += names.size();
+  matrices_.push_back(
+      std::make_unique<EncoderMatrix>(std::move(names), out, in, config_.sparsity, seed_, first, parameters_));
+  return matrices_.back().get();
+}
+
+void Bert::add_layer(std::int64_t index) {
+  const std::int64_t h = config_.hidden;
+  const std::string prefix = fmt::format("bert.encoder.layer.{}.", index);
+  const std::string self = prefix + "attention.self.";
+  const bool pre = config_.norm == NormPlacement::kPre;
+  Layer layer{};
+  layer.qkv = add_matrix({self + "query.weight", self + "key.weight", self + "value.weight"}, h, h);
+  layer.qkv_bias = &add_bias({self + "query.bias", self + "key.bias", self + "value.bias"}, h);
+  layer.attention_out = add_matrix({prefix + "attention.output.dense.weight"}, h, h);
+  layer.attention_out_bias = &add_bias({prefix + "attention.output.dense.bias"}, h);
+  layer.attention_norm = add_norm(prefix + (pre ? "attention.LayerNorm" : "attention.output.LayerNorm"));
+  layer.up = add_matrix({prefix + "intermediate.dense.weight"}, config_.intermediate, h);
+  layer.up_bias = &add_bias({prefix + "intermediate.dense.bias"}, config_.intermediate);
+  layer.down = add_matrix({prefix + "output.dense.weight"}, h, config_.intermediate);
+  layer.down_bias = &add_bias({prefix + "output.dense.bias"}, h);
+  layer.output_norm = add_norm(prefix + (pre ? "intermediate.LayerNorm" : "output.LayerNorm"));
+  layers_.push_back(layer);
+}
+
+// Every norm is fused with the bias and the residual sum before it. Post-norm: the normalised value is the
+// stream. Pre-norm: the sum is, and the norm that follows it belongs to the next module.
+Tensor Bert::encode(const MlmBatch& batch) const {
+  const bool pre = config_.norm == NormPlacement::kPre;
+  const auto norm = [&](const Tensor& x, const OptionalTensor& bias, const OptionalTensor& residual, const Norm& n) {
+    return nn::add_layer_norm(x, bias, residual, n.gamma->value, n.beta->value, config_.norm_epsilon);
+  };
+  const Tensor lengths = as_tensor(batch.lengths);
+  const Tensor embedded = nn::embed(as_tensor(batch.ids).clone(),
+                                    batch.type_ids.empty() ? OptionalTensor() : as_tensor(batch.type_ids).clone(),
+                                    words_->value, positions_->value, types_->value, batch.sequence);
+  Tensor input = std::get<1>(norm(embedded, {}, {}, embedding_norm_));  // of the next matrix
+  Tensor stream = input;                                                // of the residual sums
+  if (pre) input = std::get<1>(norm(stream, {}, {}, layers_.front().attention_norm));
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const Layer& layer = layers_[i];
+    const Tensor context =
+        nn::attention(layer.qkv->apply(input, layer.qkv_bias->value), lengths.clone(), config_.heads);
+    auto [sum, y] = norm(layer.attention_out->apply(context, {}), layer.attention_out_bias->value, stream,
+                         pre ? layer.output_norm : layer.attention_norm);
+    stream = pre ? sum : y;
+    const Tensor activated = nn::bias_gelu(layer.up->apply(y, {}), layer.up_bias->value);
+    const bool last = i + 1 == layers_.size();
+    const Norm& after = !pre ? layer.output_norm : last ? final_norm_ : layers_[i + 1].attention_norm;
+    std::tie(sum, y) = norm(layer.down->apply(activated, {}), layer.down_bias->value, stream, after);
+    stream = pre ? sum : y;
+    input = y;
+  }
+  return input;
+}
+
+Tensor Bert::head(const Tensor& hidden, const MlmBatch& batch) const {
+  const Tensor chosen = nn::gather_rows(hidden, as_tensor(batch.positions).clone());
+  const Tensor activated = nn::bias_gelu(nn::linear(chosen, transform_->value, {}), transform_bias_->value);
+  const Tensor normed = std::get<1>(nn::add_layer_norm(activated, {}, {}, transform_norm_.gamma->value,
+                                                       transform_norm_.beta->value, config_.norm_epsilon));
+  return nn::linear(normed, words_->value, {});
+}
+
+Tensor Bert::pooled(const Tensor& hidden, const MlmBatch& batch) const {
+  std::vector<std::int64_t> first(static_cast<std::size_t>(batch.batch));
+  for (std::size_t b = 0; b < first.size(); ++b) first[b] = static_cast<std::int64_t>(b) * batch.sequence;
+  const Tensor chosen = nn::gather_rows(hidden, as_tensor(first).clone());
+  return at::tanh(nn::linear(chosen, pooler_->value, pooler_bias_->value));
+}
+
+Bert::Loss Bert::loss(const MlmBatch& batch, double prediction_divisor, double sequence_divisor) const {
+  const Tensor hidden = encode(batch);
+  Loss loss;
+  if (!batch.positions.empty()) {
+    auto [mlm, correct] = nn::cross_entropy_consuming(head(hidden, batch), vocabulary_bias_->value,
+                                                      as_tensor(batch.labels).clone(), prediction_divisor);
+    loss.total = mlm;
+    loss.mlm = static_cast<double>(mlm.item<float>()) * prediction_divisor;
+    loss.correct = correct.item<std::int64_t>();
+  }
+  if (config_.next_sentence) {
+    auto [next, correct] =
+        nn::cross_entropy_consuming(nn::linear(pooled(hidden, batch), next_->value, {}), next_bias_->value,
+                                    as_tensor(batch.next_labels).clone(), sequence_divisor);
+    loss.total = loss.total.defined() ? loss.total + next : next;
+    loss.next_sentence = static_cast<double>(next.item<float>()) * sequence_divisor;
+    loss.next_correct = correct.item<std::int64_t>();
+  }
+  return loss;
+}
+
+Tensor Bert::predict(const MlmBatch& batch) const {
+  const at::NoGradGuard no_grad;
+  return at::log_softmax(head(encode(batch), batch) + vocabulary_bias_->value, -1);
+}
+
+}  // namespace filigree::models

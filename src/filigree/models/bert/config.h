@@ -1,0 +1,29 @@
+// The shape of a BERT encoder (Devlin et al. 2019).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "filigree/models/sparsity.h"
+
+namespace filigree::models {
+
+enum class NormPlacement { kPost, kPre };
+
+struct BertConfig {
+  std::int64_t vocabulary = 8192;
+  std::int64_t layers = 2;
+  std::int64_t hidden = 128;
+  std::int64_t heads = 2;
+  std::int64_t intermediate = 512;
+  std::int64_t max_positions = 512;
+  NormPlacement norm = NormPlacement::kPost;
+  double norm_epsilon = 1e-12;
+  bool next_sentence = false;
+  SparsityConfig sparsity;
+
+  // Errors (usage): sizes that do not fit together, each with the cure.
+  void check() const;
+};
+
+}  // namespace filigree::models

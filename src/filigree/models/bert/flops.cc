@@ -1,0 +1,15 @@
+#include "filigree/models/bert/flops.h"
+
+namespace filigree::models {
+
+BertFlops bert_flops(const BertConfig& config, double density, std::int64_t sequence, std::int64_t predictions) {
+  const auto s = static_cast<double>(sequence);
+  const auto h = static_cast<double>(config.hidden);
+  const auto i = static_cast<double>(config.intermediate);
+  const auto l = static_cast<double>(config.layers);
+  const auto v = static_cast<double>(config.vocabulary);
+  const auto p = static_cast<double>(predictions);
+  return {6 * s * density * (4 * h * h + 2 * h * i) * l + 12 * s * s * h * l, 6 * p * (h * h + h * v)};
+}
+
+}  // namespace filigree::models

@@ -1,0 +1,72 @@
+// A weight matrix of the encoder: dense, block-sparse, or the masked twin of a block-sparse one.
+#pragma once
+
+#include "filigree/models/parameter.h"
+//
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "filigree/models/sparsity.h"
+#include "filigree/nn/bsr_pattern.h"
+#include "filigree/sparse/bsr_pattern.h"
+
+namespace filigree::models {
+
+// y = x W^T + bias for one or several matrices of the same shape stacked on the output side (q, k and
+// v): one product, but each part has its own name, its own number of blocks and its own pattern.
+class EncoderMatrix {
+ public:
+  using Pattern = std::shared_ptr<const sparse::BsrPattern>;
+
+  // Parts of out x in. `first_index` numbers the parts within the model: it names their random streams.
+  // The values' parameter is added to `parameters`.
+  // Errors (usage): the block does not divide the shape; a density that is not in (0, 1].
+  EncoderMatrix(std::vector<std::string> names, std::int64_t out, std::int64_t in, const SparsityConfig& sparsity,
+                std::uint64_t seed, std::uint64_t first_index, ParameterList& parameters);
+
+  // x: [tokens, in]; bias: [parts * out] or none.
+  Tensor apply(const Tensor& x, const OptionalTensor& bias) const;
+
+  // After the backward pass: zeroes what the mask hides. Nothing to do for other storages.
+  void mask_gradient() const;
+
+  Storage storage() const { return sparsity_.storage; }
+  std::int64_t out() const { return out_; }
+  std::int64_t in() const { return in_; }
+  int block() const { return sparsity_.block; }
+  std::size_t part_count() const { return names_.size(); }
+  const std::string& part_name(std::size_t part) const { return names_[part]; }
+  // Empty where dense.
+  std::span<const Pattern> patterns() const { return patterns_; }
+  Parameter& parameter() const { return *parameter_; }
+  // Elements that are trained.
+  std::int64_t value_count() const;
+  // Where the values of a part's block begin in the parameter, and the distance between the block's rows.
+  struct BlockPlace {
+    std::int64_t offset;
+    std::int64_t row_stride;
+  };
+  BlockPlace block_place(std::size_t part, std::int64_t block_row, std::int64_t block_column,
+                         std::int64_t position) const;
+
+  // Replaces the patterns (same shapes and numbers of blocks). The values, moments and their order are the
+  // caller's business.
+  void set_patterns(std::vector<Pattern> patterns);
+
+ private:
+  void fill_mask();
+  std::int64_t values_before(std::size_t part) const;
+
+  std::vector<std::string> names_;
+  std::int64_t out_;
+  std::int64_t in_;
+  SparsityConfig sparsity_;
+  std::vector<Pattern> patterns_;
+  nn::BsrPatternRef stacked_;
+  Tensor mask_;
+  Parameter* parameter_ = nullptr;
+};
+
+}  // namespace filigree::models

@@ -1,0 +1,61 @@
+#include "filigree/models/optimizer.h"
+
+#include <cmath>
+
+#include "filigree/base/error.h"
+#include "filigree/dense/adamw.h"
+#include "filigree/numerics/norm.h"
+
+namespace filigree::models {
+namespace {
+
+// The part of a parameter that holds element `index`.
+const std::string& part_name(const Parameter& parameter, std::int64_t index) {
+  for (const ParameterPart& part : parameter.parts) {
+    if (index < part.offset + part.count()) return part.name;
+  }
+  return parameter.name();
+}
+
+}  // namespace
+
+double gradient_norm(const ParameterList& parameters, std::int64_t step) {
+  double total = 0;
+  for (const auto& parameter : parameters) {
+    const Tensor& grad = parameter->value.grad();
+    if (!grad.defined()) continue;
+    const double squares = sum_of_squares(grad.data_ptr<float>(), grad.numel());
+    if (!std::isfinite(squares)) {
+      const std::int64_t at = find_non_finite(grad.data_ptr<float>(), grad.numel());
+      fail("the gradient of {} is {} at step {}; the last checkpoint is kept: resume from it with a lower --lr or a "
+           "longer --warmup",
+           part_name(*parameter, std::max<std::int64_t>(at, 0)),
+           at >= 0 ? fmt::format("{}", grad.data_ptr<float>()[at]) : "too large", step);
+    }
+    total += squares;
+  }
+  return std::sqrt(total);
+}
+
+void optimizer_step(const OptimizerConfig& config, double learning_rate, std::int64_t step, double norm,
+                    ParameterList& parameters) {
+  dense::AdamWStep adamw;
+  adamw.learning_rate = learning_rate;
+  adamw.beta1 = config.beta1;
+  adamw.beta2 = config.beta2;
+  adamw.epsilon = config.epsilon;
+  adamw.step = step;
+  // As torch.nn.utils.clip_grad_norm_ does.
+  if (config.clip > 0) adamw.gradient_scale = std::min(1.0, config.clip / (norm + 1e-6));
+  for (const auto& parameter : parameters) {
+    Tensor& grad = parameter->value.mutable_grad();
+    if (!grad.defined()) continue;
+    adamw.weight_decay = parameter->decay ? config.weight_decay : 0;
+    dense::adamw<float>(adamw, grad.data_ptr<float>(), parameter->value.data_ptr<float>(),
+                        parameter->first_moment.data_ptr<float>(), parameter->second_moment.data_ptr<float>(),
+                        parameter->value.numel());
+    grad = Tensor();
+  }
+}
+
+}  // namespace filigree::models

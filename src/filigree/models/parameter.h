@@ -1,0 +1,70 @@
+// A trained tensor, its Adam moments, and the names under which a checkpoint knows its pieces.
+#pragma once
+
+#include "filigree/nn/torch.h"
+//
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace filigree::models {
+
+using nn::OptionalTensor;
+using nn::Tensor;
+
+// A contiguous piece of a parameter: q, k and v lie in one tensor, but have a name each.
+struct ParameterPart {
+  std::string name;
+  std::int64_t offset;  // elements
+  std::vector<std::int64_t> shape;
+
+  std::int64_t count() const {
+    std::int64_t product = 1;
+    for (const std::int64_t size : shape) product *= size;
+    return product;
+  }
+};
+
+struct Parameter {
+  Tensor value;          // float, contiguous, a leaf that requires its gradient
+  bool decay = false;    // weight decay applies: matrices yes; biases and norms no
+  std::vector<ParameterPart> parts;
+  Tensor first_moment;   // of value's shape, zero at the start
+  Tensor second_moment;
+
+  // The name of the first part, for messages.
+  const std::string& name() const { return parts.front().name; }
+};
+
+// Parameters in a fixed order. Addresses stay valid.
+class ParameterList {
+ public:
+  Parameter& add(Tensor value, bool decay, std::vector<ParameterPart> parts) {
+    auto parameter = std::make_unique<Parameter>();
+    parameter->value = std::move(value);
+    parameter->value.requires_grad_(true);
+    parameter->decay = decay;
+    parameter->parts = std::move(parts);
+    parameter->first_moment = at::zeros_like(parameter->value, at::MemoryFormat::Contiguous);
+    parameter->second_moment = at::zeros_like(parameter->value, at::MemoryFormat::Contiguous);
+    items_.push_back(std::move(parameter));
+    return *items_.back();
+  }
+
+  std::int64_t element_count() const {
+    std::int64_t total = 0;
+    for (const auto& item : items_) total += item->value.numel();
+    return total;
+  }
+
+  auto begin() const { return items_.begin(); }
+  auto end() const { return items_.end(); }
+  std::size_t size() const { return items_.size(); }
+  Parameter& operator[](std::size_t i) const { return *items_[i]; }
+
+ private:
+  std::vector<std::unique_ptr<Parameter>> items_;
+};
+
+}  // namespace filigree::models

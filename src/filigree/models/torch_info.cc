@@ -1,0 +1,19 @@
+#include <ATen/Parallel.h>
+#include <ATen/Version.h>
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "filigree/models/commands.h"
+#include "filigree/nn/torch.h"
+
+namespace filigree::models {
+
+// One JSON line for `filigree info`.
+int torch_info(const std::vector<std::string>&) {
+  const nlohmann::ordered_json line = {{"libtorch", TORCH_VERSION}, {"threads", at::get_num_threads()}};
+  fmt::print("{}\n", line.dump());
+  return 0;
+}
+
+}  // namespace filigree::models
