@@ -1,10 +1,16 @@
 #include "filigree/sparse/products.h"
 
+#include <algorithm>
+
+#include "filigree/base/aligned.h"
 #include "filigree/base/error.h"
-#include "filigree/sparse/reference.h"
+#include "filigree/base/parallel.h"
+#include "filigree/sparse/kernels/kernels.h"
 
 namespace filigree::sparse {
 namespace {
+
+using kernels::GroupedBlocks;
 
 template <typename T>
 void check_view(const char* product, const char* name, const MatrixView<T>& view, std::int64_t rows,
@@ -15,6 +21,75 @@ void check_view(const char* product, const char* name, const MatrixView<T>& view
   }
 }
 
+GroupedBlocks blocks_by_row(const BsrPattern& w) {
+  return {w.row_offsets().data(), w.column_indices().data(), nullptr};
+}
+
+GroupedBlocks blocks_by_column(const BsrPattern& w) {
+  return {w.column_offsets().data(), w.row_indices().data(), w.block_positions().data()};
+}
+
+// Memory that a thread keeps from call to call. Two purposes: what kernels copy, and what a call prepares.
+template <typename T>
+T* kernel_scratch(std::int64_t count) {
+  thread_local AlignedVector<T> scratch;
+  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
+  return scratch.data();
+}
+
+template <typename T>
+T* call_scratch(std::int64_t count) {
+  thread_local AlignedVector<T> scratch;
+  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
+  return scratch.data();
+}
+
+// The values with each block transposed, in the order of `blocks`.
+template <typename T>
+const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, const T* values) {
+  constexpr std::int64_t kBlocksPerTask = 64;
+  const std::int64_t b = w.block();
+  T* transposed = call_scratch<T>(w.value_count());
+  parallel_chunks(w.block_count(), kBlocksPerTask, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t q = begin; q < end; ++q) {
+      const T* from = values + blocks.position(q) * b * b;
+      T* to = transposed + q * b * b;
+      for (std::int64_t i = 0; i < b; ++i) {
+        for (std::int64_t j = 0; j < b; ++j) to[j * b + i] = from[i * b + j];
+      }
+    }
+  });
+  return transposed;
+}
+
+// Fills in tokens, groups and scratch of `whole` (all tokens and groups) for each task, and runs it. Tasks
+// are runs of tokens; where there are too few for all threads, also runs of groups.
+template <typename T>
+void run_dds(kernels::DdsTask<T> whole, int block) {
+  const kernels::DdsKernel<T> kernel = kernels::dds_kernel<T>(block);
+  const std::int64_t step = kernels::whole_tiles(block);
+  const std::int64_t wanted = thread_count() == 1 ? 1 : 8 * thread_count();
+  const std::int64_t steps = (whole.tokens + step - 1) / step;
+  const std::int64_t chunk = step * std::max<std::int64_t>(1, steps / wanted);
+  const std::int64_t token_parts = (whole.tokens + chunk - 1) / chunk;
+  const std::int64_t groups = whole.last_group;
+  const std::int64_t group_parts =
+      token_parts >= 2 * thread_count() ? 1 : std::min<std::int64_t>(groups, thread_count());
+  parallel_tasks(token_parts * group_parts, [&](std::int64_t index, int) {
+    kernels::DdsTask<T> task = whole;
+    const std::int64_t first = index / group_parts * chunk;
+    const std::int64_t part = index % group_parts;
+    task.tokens = std::min(chunk, whole.tokens - first);
+    task.tokens_behind = whole.tokens - first - task.tokens;
+    task.x += first * task.x_stride;
+    task.y += first * task.y_stride;
+    task.first_group = groups * part / group_parts;
+    task.last_group = groups * (part + 1) / group_parts;
+    task.scratch = kernel_scratch<T>(kernels::dds_scratch(block, task.x_columns));
+    kernel(task);
+  });
+}
+
 }  // namespace
 
 template <typename T>
@@ -22,21 +97,75 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
                     MatrixView<T> y, bool accumulate) {
   check_view("dds_transposed", "x", x, y.rows, w.columns());
   check_view("dds_transposed", "y", y, y.rows, w.rows());
-  reference::dds_transposed<T>(x, w, values, bias, y, accumulate);
+  if (y.rows == 0) return;
+  const GroupedBlocks blocks = blocks_by_row(w);
+  const bool transpose = kernels::value_order(w.block()) == kernels::ValueOrder::kByInput;
+  run_dds<T>({.x = x.data,
+              .x_stride = x.stride,
+              .x_columns = x.columns,
+              .y = y.data,
+              .y_stride = y.stride,
+              .tokens = y.rows,
+              .tokens_behind = 0,
+              .blocks = blocks,
+              .first_group = 0,
+              .last_group = w.block_rows(),
+              .values = transpose ? transposed_values<T>(w, blocks, values) : values,
+              .bias = bias,
+              .accumulate = accumulate,
+              .scratch = nullptr},
+             w.block());
 }
 
 template <typename T>
 void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixView<T> dx, bool accumulate) {
   check_view("dds", "dy", dy, dx.rows, w.rows());
   check_view("dds", "dx", dx, dx.rows, w.columns());
-  reference::dds<T>(dy, w, values, dx, accumulate);
+  if (dx.rows == 0) return;
+  GroupedBlocks blocks = blocks_by_column(w);
+  if (kernels::value_order(w.block()) == kernels::ValueOrder::kByOutput) {
+    values = transposed_values<T>(w, blocks, values);
+    blocks.positions = nullptr;
+  }
+  run_dds<T>({.x = dy.data,
+              .x_stride = dy.stride,
+              .x_columns = dy.columns,
+              .y = dx.data,
+              .y_stride = dx.stride,
+              .tokens = dx.rows,
+              .tokens_behind = 0,
+              .blocks = blocks,
+              .first_group = 0,
+              .last_group = w.block_columns(),
+              .values = values,
+              .bias = nullptr,
+              .accumulate = accumulate,
+              .scratch = nullptr},
+             w.block());
 }
 
 template <typename T>
 void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
   check_view("sdd", "dy", dy, x.rows, w.rows());
   check_view("sdd", "x", x, x.rows, w.columns());
-  reference::sdd<T>(dy, x, w, gradient, accumulate);
+  const kernels::SddKernel<T> kernel = kernels::sdd_kernel<T>(w.block());
+  const std::int64_t groups = w.block_rows();
+  parallel_chunks(groups, 4, [&](std::int64_t begin, std::int64_t end) {
+    kernel({.dy = dy.data,
+            .dy_stride = dy.stride,
+            .dy_columns = dy.columns,
+            .x = x.data,
+            .x_stride = x.stride,
+            .x_columns = x.columns,
+            .tokens = x.rows,
+            .blocks = blocks_by_row(w),
+            .by_columns = false,
+            .first_group = begin,
+            .last_group = end,
+            .gradient = gradient,
+            .accumulate = accumulate,
+            .scratch = kernel_scratch<T>(kernels::sdd_scratch(w.block(), x.columns))});
+  });
 }
 
 template void dds_transposed<float>(ConstView<float>, const BsrPattern&, const float*, const float*,

@@ -1,0 +1,79 @@
+// Kernels as plain loops over any element type: for double, and for CPUs whose vectors we do not know.
+#include "filigree/sparse/kernels/kernels.h"
+
+namespace filigree::sparse::kernels {
+namespace {
+
+template <typename T, int kBlock>
+void dds(const DdsTask<T>& task) {
+  constexpr bool kByInput = value_order(kBlock) == ValueOrder::kByInput;
+  constexpr int kPerInput = kByInput ? kBlock : 1;
+  constexpr int kPerOutput = kByInput ? 1 : kBlock;
+  for (std::int64_t t = 0; t < task.tokens; ++t) {
+    const T* x = task.x + t * task.x_stride;
+    for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
+      T* y = task.y + t * task.y_stride + g * kBlock;
+      T sum[kBlock];
+      for (int o = 0; o < kBlock; ++o) {
+        sum[o] = (task.accumulate ? y[o] : T{0}) + (task.bias != nullptr ? task.bias[g * kBlock + o] : T{0});
+      }
+      for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
+        const T* w = task.values + task.blocks.position(q) * kBlock * kBlock;
+        const T* x_block = x + std::int64_t{task.blocks.others[q]} * kBlock;
+        for (int i = 0; i < kBlock; ++i) {
+          for (int o = 0; o < kBlock; ++o) sum[o] += x_block[i] * w[i * kPerInput + o * kPerOutput];
+        }
+      }
+      for (int o = 0; o < kBlock; ++o) y[o] = sum[o];
+    }
+  }
+}
+
+template <typename T, int kBlock>
+void sdd(const SddTask<T>& task) {
+  for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
+    for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
+      const std::int64_t other = task.blocks.others[q];
+      const T* dy = task.dy + (task.by_columns ? other : g) * kBlock;
+      const T* x = task.x + (task.by_columns ? g : other) * kBlock;
+      T* gradient = task.gradient + task.blocks.position(q) * kBlock * kBlock;
+      T sum[kBlock * kBlock];
+      for (int i = 0; i < kBlock * kBlock; ++i) sum[i] = task.accumulate ? gradient[i] : T{0};
+      for (std::int64_t t = 0; t < task.tokens; ++t, dy += task.dy_stride, x += task.x_stride) {
+        for (int i = 0; i < kBlock; ++i) {
+          for (int j = 0; j < kBlock; ++j) sum[i * kBlock + j] += dy[i] * x[j];
+        }
+      }
+      for (int i = 0; i < kBlock * kBlock; ++i) gradient[i] = sum[i];
+    }
+  }
+}
+
+}  // namespace
+
+template <typename T>
+DdsKernel<T> plain_dds(int block) {
+  switch (block) {
+    case 1: return dds<T, 1>;
+    case 4: return dds<T, 4>;
+    case 8: return dds<T, 8>;
+    default: return dds<T, 16>;
+  }
+}
+
+template <typename T>
+SddKernel<T> plain_sdd(int block) {
+  switch (block) {
+    case 1: return sdd<T, 1>;
+    case 4: return sdd<T, 4>;
+    case 8: return sdd<T, 8>;
+    default: return sdd<T, 16>;
+  }
+}
+
+template DdsKernel<float> plain_dds<float>(int);
+template DdsKernel<double> plain_dds<double>(int);
+template SddKernel<float> plain_sdd<float>(int);
+template SddKernel<double> plain_sdd<double>(int);
+
+}  // namespace filigree::sparse::kernels

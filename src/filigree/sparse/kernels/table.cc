@@ -1,0 +1,23 @@
+#include "filigree/sparse/kernels/kernels.h"
+
+// The kernel table: which kernel serves a block size.
+namespace filigree::sparse::kernels {
+
+template <>
+DdsKernel<double> dds_kernel<double>(int block) {
+  return plain_dds<double>(block);
+}
+template <>
+SddKernel<double> sdd_kernel<double>(int block) {
+  return plain_sdd<double>(block);
+}
+template <>
+DdsKernel<float> dds_kernel<float>(int block) {
+  return block >= 8 ? wide_dds(block) : plain_dds<float>(block);
+}
+template <>
+SddKernel<float> sdd_kernel<float>(int block) {
+  return plain_sdd<float>(block);
+}
+
+}  // namespace filigree::sparse::kernels

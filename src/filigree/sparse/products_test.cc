@@ -1,0 +1,293 @@
+#include "filigree/sparse/products.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <functional>
+
+#include "filigree/base/error.h"
+#include "filigree/base/isa.h"
+#include "filigree/base/parallel.h"
+#include "filigree/sparse/reference.h"
+
+namespace filigree::sparse {
+namespace {
+
+constexpr std::int64_t kTokenCounts[] = {0, 1, 2, 5, 11, 15, 16, 17, 31, 33, 64, 100, 257};
+
+// Rows with padding behind them, which no product may touch.
+template <typename T>
+struct Matrix {
+  static constexpr T kPadding = T{-12345};
+
+  Matrix(std::int64_t rows, std::int64_t columns, std::int64_t stride, Philox& random)
+      : rows(rows),
+        columns(columns),
+        stride(stride),
+        data(static_cast<std::size_t>(rows * stride), kPadding) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t c = 0; c < columns; ++c) view()(r, c) = static_cast<T>(random.normal());
+    }
+  }
+  MatrixView<T> view() { return {data.data(), rows, columns, stride}; }
+  MatrixView<const T> view() const { return {data.data(), rows, columns, stride}; }
+
+  template <typename U>
+  Matrix<U> as(const std::function<U(T)>& convert) const {
+    Philox random(0, Purpose::kTest);
+    Matrix<U> result(0, columns, stride, random);
+    result.rows = rows;
+    for (const T value : data) result.data.push_back(convert(value));
+    return result;
+  }
+  Matrix<double> exact() const {
+    return as<double>([](T value) { return double{value}; });
+  }
+  Matrix<double> magnitude() const {
+    return as<double>([](T value) { return std::abs(double{value}); });
+  }
+
+  std::int64_t rows;
+  std::int64_t columns;
+  std::int64_t stride;
+  std::vector<T> data;
+};
+
+template <typename T>
+std::vector<double> magnitudes(const std::vector<T>& values) {
+  std::vector<double> result;
+  for (const T value : values) result.push_back(std::abs(double{value}));
+  return result;
+}
+
+// |got - exact| within a tolerance relative to the sum of the magnitudes that were added.
+template <typename T>
+void expect_near(const std::vector<T>& got, const std::vector<double>& exact,
+                 const std::vector<double>& magnitude) {
+  const double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
+  ASSERT_EQ(got.size(), exact.size());
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    ASSERT_LE(std::abs(double{got[i]} - exact[i]), tolerance * std::abs(magnitude[i]) + 1e-30)
+        << "element " << i << ": " << got[i] << " instead of " << exact[i];
+  }
+}
+
+template <typename T>
+std::vector<T> normals(std::int64_t count, Philox& random) {
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (T& value : values) value = static_cast<T>(random.normal());
+  return values;
+}
+
+std::vector<double> exact(const std::vector<float>& values) { return {values.begin(), values.end()}; }
+std::vector<double> exact(const std::vector<double>& values) { return values; }
+
+// All three products against the reference in double, on one shape.
+template <typename T>
+void check(const BsrPattern& w, std::int64_t tokens, std::int64_t x_stride, std::int64_t y_stride) {
+  Philox random(3, Purpose::kTest, static_cast<std::uint64_t>(tokens));
+  const Matrix<T> x(tokens, w.columns(), x_stride, random);
+  const Matrix<T> y(tokens, w.rows(), y_stride, random);
+  const std::vector<T> values = normals<T>(w.value_count(), random);
+  const std::vector<T> bias = normals<T>(w.rows(), random);
+  const std::vector<double> values_d = exact(values);
+  const std::vector<double> bias_d = exact(bias);
+  const std::vector<double> values_m = magnitudes(values);
+  const std::vector<double> bias_m = magnitudes(bias);
+  for (const bool accumulate : {false, true}) {
+    SCOPED_TRACE(accumulate ? "accumulate" : "");
+    for (const bool with_bias : {false, true}) {
+      Matrix<T> got = y;
+      dds_transposed(x.view(), w, values.data(), with_bias ? bias.data() : nullptr, got.view(), accumulate);
+      Matrix<double> want = y.exact();
+      reference::dds_transposed<double>(x.exact().view(), w, values_d.data(),
+                                        with_bias ? bias_d.data() : nullptr, want.view(), accumulate);
+      Matrix<double> scale = y.magnitude();
+      reference::dds_transposed<double>(x.magnitude().view(), w, values_m.data(),
+                                        with_bias ? bias_m.data() : nullptr, scale.view(), accumulate);
+      SCOPED_TRACE(with_bias ? "dds_transposed with bias" : "dds_transposed");
+      expect_near(got.data, want.data, scale.data);
+    }
+    {
+      SCOPED_TRACE("dds");
+      Matrix<T> got = x;
+      dds(y.view(), w, values.data(), got.view(), accumulate);
+      Matrix<double> want = x.exact();
+      reference::dds<double>(y.exact().view(), w, values_d.data(), want.view(), accumulate);
+      Matrix<double> scale = x.magnitude();
+      reference::dds<double>(y.magnitude().view(), w, values_m.data(), scale.view(), accumulate);
+      expect_near(got.data, want.data, scale.data);
+    }
+    {
+      SCOPED_TRACE("sdd");
+      std::vector<T> got = values;
+      sdd(y.view(), x.view(), w, got.data(), accumulate);
+      std::vector<double> want = values_d;
+      reference::sdd<double>(y.exact().view(), x.exact().view(), w, want.data(), accumulate);
+      std::vector<double> scale = values_m;
+      reference::sdd<double>(y.magnitude().view(), x.magnitude().view(), w, scale.data(), accumulate);
+      expect_near(got, want, scale);
+    }
+  }
+}
+
+// Runs `body` once per instruction set of this machine.
+void on_every_isa(const std::function<void()>& body) {
+  const Isa before = chosen_isa();
+  for (const Isa isa : usable_isas()) {
+    SCOPED_TRACE(isa_name(isa));
+    force_isa(isa);
+    body();
+  }
+  force_isa(before);
+}
+
+class Products : public testing::TestWithParam<int> {
+ protected:
+  int block() const { return GetParam(); }
+  // Sizes that leave parts of vectors and tiles.
+  std::int64_t rows() const { return block() == 1 ? 37 : 7 * block(); }
+  std::int64_t columns() const { return block() == 1 ? 53 : 9 * block(); }
+
+  // Some rows and columns stay empty.
+  BsrPattern random_pattern() const {
+    Philox random(5, Purpose::kTest);
+    return BsrPattern::random(rows(), columns(), block(), rows() / block() * (columns() / block()) / 5,
+                              random);
+  }
+  BsrPattern full_pattern() const {
+    Philox random(5, Purpose::kTest);
+    return BsrPattern::random(rows(), columns(), block(), rows() / block() * (columns() / block()), random);
+  }
+  BsrPattern one_block() const {
+    Philox random(6, Purpose::kTest);
+    return BsrPattern::random(rows(), columns(), block(), 1, random);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Blocks, Products, testing::Values(1, 4, 8, 16),
+                         [](const auto& param) { return fmt::format("b{}", param.param); });
+
+TEST_P(Products, AgreeWithReferenceForEveryTokenCount) {
+  const BsrPattern w = random_pattern();
+  on_every_isa([&] {
+    for (const std::int64_t tokens : kTokenCounts) {
+      SCOPED_TRACE(tokens);
+      check<float>(w, tokens, w.columns(), w.rows());
+    }
+  });
+  for (const std::int64_t tokens : kTokenCounts) check<double>(w, tokens, w.columns(), w.rows());
+}
+
+TEST_P(Products, AgreeWithReferenceForAnyStride) {
+  const BsrPattern w = random_pattern();
+  on_every_isa([&] {
+    check<float>(w, 33, w.columns() + 3, w.rows() + 5);
+    check<float>(w, 100, 1024, 2048);
+  });
+  check<double>(w, 33, w.columns() + 3, w.rows() + 5);
+}
+
+TEST_P(Products, AgreeWithReferenceForFullAndNearlyEmptyPatterns) {
+  on_every_isa([&] {
+    for (const BsrPattern& w : {full_pattern(), one_block()}) check<float>(w, 70, w.columns(), w.rows());
+  });
+  for (const BsrPattern& w : {full_pattern(), one_block()}) check<double>(w, 70, w.columns(), w.rows());
+}
+
+// Wide and tall matrices: the gradient's product takes one by rows, the other by columns.
+TEST_P(Products, AgreeWithReferenceForLargerMatrices) {
+  Philox random(8, Purpose::kTest);
+  const BsrPattern wide = BsrPattern::random(64, 1024, block(), 4096 / (block() * block()), random);
+  const BsrPattern tall = BsrPattern::random(1024, 64, block(), 4096 / (block() * block()), random);
+  on_every_isa([&] {
+    check<float>(wide, 300, wide.columns(), wide.rows());
+    check<float>(tall, 300, tall.columns(), tall.rows());
+  });
+}
+
+TEST_P(Products, GiveTheSameBitsForAnyNumberOfThreads) {
+  const BsrPattern w = random_pattern();
+  constexpr std::int64_t kTokens = 1100;
+  Philox random(9, Purpose::kTest);
+  const Matrix<float> x(kTokens, w.columns(), w.columns(), random);
+  const Matrix<float> y(kTokens, w.rows(), w.rows(), random);
+  const std::vector<float> values = normals<float>(w.value_count(), random);
+  const int threads_before = thread_count();
+  on_every_isa([&] {
+    std::vector<float> first;
+    for (const int threads : {1, 2, 3, 5}) {
+      set_thread_count(threads);
+      std::vector<float> all;
+      for (const std::int64_t tokens : {std::int64_t{20}, kTokens}) {
+        Matrix<float> forward = y;
+        Matrix<float> backward = x;
+        forward.rows = backward.rows = tokens;
+        std::vector<float> gradient = values;
+        const MatrixView<const float> x_part(x.data.data(), tokens, w.columns());
+        const MatrixView<const float> y_part(y.data.data(), tokens, w.rows());
+        dds_transposed(x_part, w, values.data(), nullptr, forward.view());
+        dds(y_part, w, values.data(), backward.view());
+        sdd(y_part, x_part, w, gradient.data(), true);
+        all.insert(all.end(), forward.data.begin(), forward.data.end());
+        all.insert(all.end(), backward.data.begin(), backward.data.end());
+        all.insert(all.end(), gradient.begin(), gradient.end());
+      }
+      if (first.empty()) first = all;
+      EXPECT_EQ(std::memcmp(all.data(), first.data(), all.size() * sizeof(float)), 0)
+          << threads << " threads";
+    }
+  });
+  set_thread_count(threads_before);
+}
+
+// The tail of a copied tile may hold anything: infinities elsewhere must not leak into other tokens.
+TEST_P(Products, KeepTokensApart) {
+  const BsrPattern w = full_pattern();
+  on_every_isa([&] {
+    Philox random(10, Purpose::kTest);
+    Matrix<float> x(67, w.columns(), w.columns(), random);
+    for (std::int64_t c = 0; c < w.columns(); ++c) x.view()(66, c) = INFINITY;
+    const std::vector<float> values = normals<float>(w.value_count(), random);
+    Matrix<float> y(67, w.rows(), w.rows(), random);
+    dds_transposed(x.view(), w, values.data(), nullptr, y.view());
+    for (std::int64_t t = 0; t < 66; ++t) {
+      for (std::int64_t r = 0; r < w.rows(); ++r) ASSERT_TRUE(std::isfinite(y.view()(t, r))) << t << " " << r;
+    }
+    // And what an earlier call left in scratch memory must not reach a later one.
+    const MatrixView<const float> few(x.data.data(), 3, w.columns());
+    const MatrixView<const float> few_y(y.data.data(), 3, w.rows());
+    std::vector<float> gradient(static_cast<std::size_t>(w.value_count()));
+    sdd(few_y, few, w, gradient.data());
+    for (const float g : gradient) ASSERT_TRUE(std::isfinite(g));
+  });
+}
+
+TEST_P(Products, RefuseShapesThatDoNotFit) {
+  const BsrPattern w = one_block();
+  Philox random(12, Purpose::kTest);
+  Matrix<float> x(3, w.columns(), w.columns(), random);
+  Matrix<float> y(3, w.rows(), w.rows(), random);
+  std::vector<float> values(static_cast<std::size_t>(w.value_count()));
+  const auto refused = [](const std::function<void()>& body) {
+    try {
+      body();
+    } catch (const Error& error) {
+      return error.code() == ExitCode::kUsage;
+    }
+    return false;
+  };
+  const MatrixView<float> short_y(y.data.data(), 2, w.rows());
+  const MatrixView<float> narrow_x(x.data.data(), 3, w.columns() - 1);
+  const MatrixView<float> tight_x(x.data.data(), 3, w.columns(), w.columns() - 1);
+  EXPECT_TRUE(refused([&] { dds_transposed(x.view(), w, values.data(), nullptr, short_y); }));
+  EXPECT_TRUE(refused([&] { dds_transposed(narrow_x, w, values.data(), nullptr, y.view()); }));
+  EXPECT_TRUE(refused([&] { dds(short_y, w, values.data(), x.view()); }));
+  EXPECT_TRUE(refused([&] { dds(y.view(), w, values.data(), tight_x); }));
+  EXPECT_TRUE(refused([&] { sdd(short_y, x.view(), w, values.data()); }));
+  EXPECT_TRUE(refused([&] { sdd(y.view(), narrow_x, w, values.data()); }));
+}
+
+}  // namespace
+}  // namespace filigree::sparse
