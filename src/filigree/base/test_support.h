@@ -11,7 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
+#include <fstream>
 #include <string>
 #include <system_error>
 
@@ -78,17 +78,27 @@ class ChildProcess {
 // Exit code of a child that could not mount: skip the test then.
 inline constexpr int kCannotMount = 124;
 
+// Mounts of this process are its own from now on. Root may have that; others need a user namespace in
+// which they are root.
+inline bool enter_mount_namespace() {
+  const uid_t user = ::geteuid();
+  const gid_t group = ::getegid();
+  if (::unshare(CLONE_NEWNS | (user == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
+  if (user != 0) {
+    std::ofstream("/proc/self/setgroups") << "deny";
+    std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
+    std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
+  }
+  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+}
+
 // Runs body() -> int in a child process that sees a file system of `bytes` mounted on `folder`; it is
 // gone when the child ends. Gives the child's exit code, kCannotMount where this system forbids it.
 template <typename F>
 int run_on_small_disk(const std::filesystem::path& folder, std::size_t bytes, F&& body) {
   ChildProcess child([&] {
-    // Root may mount in a namespace of its own; others need one in which they are root.
-    const int user = ::geteuid() == 0 ? 0 : CLONE_NEWUSER;
     const std::string size = "size=" + std::to_string(bytes);
-    if (::unshare(CLONE_NEWNS | user) != 0 ||
-        ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
-        ::mount("tmpfs", folder.c_str(), "tmpfs", 0, size.c_str()) != 0) {
+    if (!enter_mount_namespace() || ::mount("tmpfs", folder.c_str(), "tmpfs", 0, size.c_str()) != 0) {
       return kCannotMount;
     }
     return body();
