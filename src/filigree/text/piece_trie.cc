@@ -57,15 +57,20 @@ void PieceTrie::insert(const std::vector<Key>& keys, std::size_t begin, std::siz
     insert(keys, starts[i], starts[i + 1], depth + 1, base + labels[i]);
 }
 
-// First fit. A base at or above 2 keeps a label 0 away from the roots.
+// First fit. A base at or above 2 keeps a label 0 away from the roots. Where the front of the array is so
+// full that a search was long, later searches for as many labels begin behind it: some holes stay, and
+// building stays linear.
 std::int32_t PieceTrie::find_base(const std::vector<unsigned char>& labels) {
+  constexpr int kLongSearch = 32;
   const auto taken = [&](std::size_t place) { return nodes_[place].parent >= 0; };
-  while (taken(first_free_)) ++first_free_;
-  for (std::size_t first = std::max(first_free_, std::size_t{2} + labels[0]);; ++first) {
+  std::size_t& start = search_from_[std::min(labels.size(), search_from_.size()) - 1];
+  int tries = 0;
+  for (std::size_t first = std::max(start, std::size_t{2} + labels[0]);; ++first, ++tries) {
     const std::size_t base = first - labels[0];
     if (base + 2 * kBytes > nodes_.size()) nodes_.resize(nodes_.size() * 2 + 2 * kBytes);
     if (std::none_of(labels.begin(), labels.end(),
                      [&](unsigned char label) { return taken(base + label); })) {
+      if (tries > kLongSearch || labels.size() == 1) start = first;
       return static_cast<std::int32_t>(base);
     }
   }

@@ -1,6 +1,7 @@
 // A double-array trie over the bytes of pieces (Aoe, 1989): longest matches in one walk.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -53,7 +54,7 @@ class PieceTrie {
   std::int32_t find_base(const std::vector<unsigned char>& labels);
 
   std::vector<Node> nodes_;
-  std::size_t first_free_ = 2;
+  std::array<std::size_t, 8> search_from_{};  // by the number of labels
 };
 
 }  // namespace filigree::text
