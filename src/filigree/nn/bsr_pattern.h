@@ -12,7 +12,8 @@ namespace filigree::nn {
 struct BsrPatternHolder : torch::CustomClassHolder {
   explicit BsrPatternHolder(sparse::BsrPattern pattern)
       : pattern(std::make_shared<const sparse::BsrPattern>(std::move(pattern))) {}
-  explicit BsrPatternHolder(std::shared_ptr<const sparse::BsrPattern> pattern) : pattern(std::move(pattern)) {}
+  explicit BsrPatternHolder(std::shared_ptr<const sparse::BsrPattern> pattern)
+      : pattern(std::move(pattern)) {}
 
   std::shared_ptr<const sparse::BsrPattern> pattern;
 };

@@ -15,24 +15,26 @@ MatrixView<T> matrix_of(const Tensor& tensor, const char* what) {
     fail_usage("{}: wanted a matrix with contiguous rows, got {} dimensions", what, tensor.dim());
   }
   if (!tensor.device().is_cpu()) fail_usage("{}: wanted a tensor on the CPU", what);
-  return {tensor.data_ptr<std::remove_const_t<T>>(), tensor.size(0), tensor.size(1), std::max(tensor.stride(0), tensor.size(1))};
-}
-
-// The elements of a contiguous 1-D tensor of `size`, or nullptr where there is none.
-template <typename T>
-T* vector_of(const OptionalTensor& tensor, std::int64_t size, const char* what) {
-  if (!tensor.has_value() || !tensor->defined()) return nullptr;
-  if (tensor->dim() != 1 || tensor->size(0) != size || !tensor->is_contiguous()) {
-    fail_usage("{}: wanted a contiguous vector of {}", what, size);
-  }
-  return tensor->data_ptr<std::remove_const_t<T>>();
+  return {tensor.data_ptr<std::remove_const_t<T>>(), tensor.size(0), tensor.size(1),
+          std::max(tensor.stride(0), tensor.size(1))};
 }
 
 // Tensor(), which stands for "none", as an optional.
 inline OptionalTensor optional_of(const Tensor& tensor) {
   return tensor.defined() ? OptionalTensor(tensor) : OptionalTensor();
 }
+inline bool is_given(const OptionalTensor& tensor) { return tensor.has_value() && tensor->defined(); }
 inline Tensor value_or_none(const OptionalTensor& tensor) { return tensor.has_value() ? *tensor : Tensor(); }
+
+// The elements of a contiguous 1-D tensor of `size`, or nullptr where there is none.
+template <typename T>
+T* vector_of(const OptionalTensor& tensor, std::int64_t size, const char* what) {
+  if (!is_given(tensor)) return nullptr;
+  if (tensor->dim() != 1 || tensor->size(0) != size || !tensor->is_contiguous()) {
+    fail_usage("{}: wanted a contiguous vector of {}", what, size);
+  }
+  return tensor->data_ptr<std::remove_const_t<T>>();
+}
 
 // Calls body(T{}) with the tensor's type, float or double. Errors (usage): any other type.
 template <typename Body>

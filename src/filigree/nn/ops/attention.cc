@@ -12,8 +12,8 @@ dense::AttentionShape shape_of(const Tensor& qkv, const Tensor& lengths, std::in
   }
   const std::int64_t batch = lengths.size(0);
   if (heads < 1 || batch < 1 || qkv.size(0) % batch != 0 || qkv.size(1) % (3 * heads) != 0) {
-    fail_usage("attention: {} x {} is not q, k and v of {} sequences and {} heads", qkv.size(0), qkv.size(1), batch,
-               heads);
+    fail_usage("attention: {} x {} is not q, k and v of {} sequences and {} heads", qkv.size(0), qkv.size(1),
+               batch, heads);
   }
   const std::int64_t sequence = qkv.size(0) / batch;
   const std::int32_t* data = lengths.data_ptr<std::int32_t>();
@@ -58,13 +58,15 @@ std::tuple<Tensor, Tensor> attention_forward(const Tensor& qkv, const Tensor& le
   return {out, probabilities};
 }
 
-Tensor attention_backward(const Tensor& grad, const Tensor& qkv, const Tensor& probabilities, const Tensor& lengths) {
+Tensor attention_backward(const Tensor& grad, const Tensor& qkv, const Tensor& probabilities,
+                          const Tensor& lengths) {
   const dense::AttentionShape shape = shape_of(qkv, lengths, probabilities.size(1));
   Tensor dqkv = at::empty_like(qkv, at::MemoryFormat::Contiguous);
   with_real_type(qkv, "attention", [&](auto zero) {
     using T = decltype(zero);
-    dense::attention_backward<T>(shape, matrix_of<const T>(grad, "attention"), matrix_of<const T>(qkv, "attention"),
-                                 probabilities.data_ptr<T>(), matrix_of<T>(dqkv, "attention"));
+    dense::attention_backward<T>(shape, matrix_of<const T>(grad, "attention"),
+                                 matrix_of<const T>(qkv, "attention"), probabilities.data_ptr<T>(),
+                                 matrix_of<T>(dqkv, "attention"));
   });
   return dqkv;
 }

@@ -11,6 +11,7 @@ Tensor attention(const Tensor& qkv, const Tensor& lengths, std::int64_t heads);
 
 // The parts without autograd, as registered with LibTorch. Forward gives (out, probabilities).
 std::tuple<Tensor, Tensor> attention_forward(const Tensor& qkv, const Tensor& lengths, std::int64_t heads);
-Tensor attention_backward(const Tensor& grad, const Tensor& qkv, const Tensor& probabilities, const Tensor& lengths);
+Tensor attention_backward(const Tensor& grad, const Tensor& qkv, const Tensor& probabilities,
+                          const Tensor& lengths);
 
 }  // namespace filigree::nn

@@ -11,6 +11,7 @@ Tensor bias_gelu(const Tensor& x, const OptionalTensor& bias);
 // The parts without autograd, as registered with LibTorch.
 Tensor bias_gelu_forward(const Tensor& x, const OptionalTensor& bias);
 // Gives the gradients of x and of the bias (of a bias of zeros where there is none).
-std::tuple<Tensor, Tensor> bias_gelu_backward(const Tensor& grad, const Tensor& x, const OptionalTensor& bias);
+std::tuple<Tensor, Tensor> bias_gelu_backward(const Tensor& grad, const Tensor& x,
+                                              const OptionalTensor& bias);
 
 }  // namespace filigree::nn

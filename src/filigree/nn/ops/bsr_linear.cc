@@ -10,36 +10,38 @@ namespace {
 class BsrLinear : public torch::autograd::Function<BsrLinear> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& values,
-                        const BsrPatternRef& pattern, const Tensor& bias) {
+                        const BsrPatternRef& pattern, const OptionalTensor& bias) {
     context->save_for_backward({x, values});
     context->saved_data["pattern"] = pattern;
-    return bsr_linear_forward(x, values, pattern, optional_of(bias));
+    context->saved_data["has_bias"] = is_given(bias);
+    return bsr_linear_forward(x, values, pattern, bias);
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
     const auto pattern = context->saved_data["pattern"].toCustomClass<BsrPatternHolder>();
     const Tensor grad = grads[0].contiguous();
-    // needs_input_grad counts tensors: the pattern is not one.
     return {context->needs_input_grad(0) ? bsr_linear_grad_input(grad, saved[1], pattern) : Tensor(),
-            context->needs_input_grad(1) ? bsr_linear_grad_values(grad, saved[0], pattern) : Tensor(), Tensor(),
-            context->needs_input_grad(2) ? bias_grad(grad) : Tensor()};
+            context->needs_input_grad(1) ? bsr_linear_grad_values(grad, saved[0], pattern) : Tensor(),
+            Tensor(), context->saved_data["has_bias"].toBool() ? bias_grad(grad) : Tensor()};
   }
 };
 
 template <typename T>
 const T* values_of(const Tensor& values, const sparse::BsrPattern& pattern) {
   if (values.numel() != pattern.value_count() || !values.is_contiguous()) {
-    fail_usage("bsr_linear: wanted {} contiguous values ({} blocks of {} x {}), got {}", pattern.value_count(),
-               pattern.block_count(), pattern.block(), pattern.block(), values.numel());
+    fail_usage("bsr_linear: wanted {} contiguous values ({} blocks of {} x {}), got {}",
+               pattern.value_count(), pattern.block_count(), pattern.block(), pattern.block(),
+               values.numel());
   }
   return values.data_ptr<T>();
 }
 
 }  // namespace
 
-Tensor bsr_linear(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern, const OptionalTensor& bias) {
-  return BsrLinear::apply(x, values, pattern, value_or_none(bias));
+Tensor bsr_linear(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern,
+                  const OptionalTensor& bias) {
+  return BsrLinear::apply(x, values, pattern, bias);
 }
 
 Tensor bsr_linear_forward(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern,
@@ -49,7 +51,8 @@ Tensor bsr_linear_forward(const Tensor& x, const Tensor& values, const BsrPatter
   with_real_type(x, "bsr_linear", [&](auto zero) {
     using T = decltype(zero);
     sparse::dds_transposed<T>(matrix_of<const T>(x, "bsr_linear"), w, values_of<T>(values, w),
-                              vector_of<const T>(bias, w.rows(), "bsr_linear bias"), matrix_of<T>(y, "bsr_linear"));
+                              vector_of<const T>(bias, w.rows(), "bsr_linear bias"),
+                              matrix_of<T>(y, "bsr_linear"));
   });
   return y;
 }

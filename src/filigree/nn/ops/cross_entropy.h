@@ -12,7 +12,7 @@ std::tuple<Tensor, Tensor> cross_entropy_consuming(const Tensor& logits, const O
                                                    const Tensor& labels, double divisor);
 
 // As above, on a copy of the logits: what is registered with LibTorch.
-std::tuple<Tensor, Tensor> cross_entropy(const Tensor& logits, const OptionalTensor& bias, const Tensor& labels,
-                                         double divisor);
+std::tuple<Tensor, Tensor> cross_entropy(const Tensor& logits, const OptionalTensor& bias,
+                                         const Tensor& labels, double divisor);
 
 }  // namespace filigree::nn

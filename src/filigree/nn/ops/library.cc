@@ -26,10 +26,10 @@ Tensor to_tensor(std::span<const std::int32_t> values) {
   return out;
 }
 
-BsrPatternRef make_pattern(std::int64_t rows, std::int64_t columns, std::int64_t block, const Tensor& row_offsets,
-                           const Tensor& column_indices) {
-  return c10::make_intrusive<BsrPatternHolder>(sparse::BsrPattern(rows, columns, static_cast<int>(block),
-                                                                  to_vector(row_offsets), to_vector(column_indices)));
+BsrPatternRef make_pattern(std::int64_t rows, std::int64_t columns, std::int64_t block,
+                           const Tensor& row_offsets, const Tensor& column_indices) {
+  return c10::make_intrusive<BsrPatternHolder>(sparse::BsrPattern(
+      rows, columns, static_cast<int>(block), to_vector(row_offsets), to_vector(column_indices)));
 }
 
 }  // namespace
@@ -39,14 +39,17 @@ TORCH_LIBRARY(filigree, library) {
       .def(torch::init(&make_pattern))
       .def("rows", [](const BsrPatternRef& self) { return self->pattern->rows(); })
       .def("columns", [](const BsrPatternRef& self) { return self->pattern->columns(); })
-      .def("block", [](const BsrPatternRef& self) { return static_cast<std::int64_t>(self->pattern->block()); })
+      .def("block",
+           [](const BsrPatternRef& self) { return static_cast<std::int64_t>(self->pattern->block()); })
       .def("row_offsets", [](const BsrPatternRef& self) { return to_tensor(self->pattern->row_offsets()); })
-      .def("column_indices", [](const BsrPatternRef& self) { return to_tensor(self->pattern->column_indices()); })
+      .def("column_indices",
+           [](const BsrPatternRef& self) { return to_tensor(self->pattern->column_indices()); })
       .def_pickle(
           [](const BsrPatternRef& self) {
             return std::make_tuple(self->pattern->rows(), self->pattern->columns(),
                                    static_cast<std::int64_t>(self->pattern->block()),
-                                   to_tensor(self->pattern->row_offsets()), to_tensor(self->pattern->column_indices()));
+                                   to_tensor(self->pattern->row_offsets()),
+                                   to_tensor(self->pattern->column_indices()));
           },
           [](std::tuple<std::int64_t, std::int64_t, std::int64_t, Tensor, Tensor> state) {
             return std::apply(make_pattern, state);
@@ -55,16 +58,19 @@ TORCH_LIBRARY(filigree, library) {
   // With autograd.
   library.def("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor");
   library.def(
-      "bsr_linear(Tensor x, Tensor values, __torch__.torch.classes.filigree.BsrPattern pattern, Tensor? bias) -> "
+      "bsr_linear(Tensor x, Tensor values, __torch__.torch.classes.filigree.BsrPattern pattern, Tensor? "
+      "bias) -> "
       "Tensor");
   library.def("bias_gelu(Tensor x, Tensor? bias) -> Tensor");
   library.def(
-      "add_layer_norm(Tensor x, Tensor? bias, Tensor? residual, Tensor gamma, Tensor beta, float epsilon) -> (Tensor, "
+      "add_layer_norm(Tensor x, Tensor? bias, Tensor? residual, Tensor gamma, Tensor beta, float epsilon) -> "
+      "(Tensor, "
       "Tensor)");
   library.def("attention(Tensor qkv, Tensor lengths, int heads) -> Tensor");
   library.def("cross_entropy(Tensor logits, Tensor? bias, Tensor labels, float divisor) -> (Tensor, Tensor)");
   library.def(
-      "embed(Tensor ids, Tensor? type_ids, Tensor words, Tensor positions, Tensor types, int sequence) -> Tensor");
+      "embed(Tensor ids, Tensor? type_ids, Tensor words, Tensor positions, Tensor types, int sequence) -> "
+      "Tensor");
   library.def("gather_rows(Tensor x, Tensor rows) -> Tensor");
 
   // Forward and backward as ops of their own.
@@ -84,14 +90,14 @@ TORCH_LIBRARY(filigree, library) {
 }
 
 // autograd::Function records only where gradients are wanted, so one function serves both keys.
-#define FILIGREE_DIFFERENTIABLE(library)            \
-  library.impl("linear", &linear);                  \
-  library.impl("bsr_linear", &bsr_linear);          \
-  library.impl("bias_gelu", &bias_gelu);            \
-  library.impl("add_layer_norm", &add_layer_norm);  \
-  library.impl("attention", &attention);            \
-  library.impl("cross_entropy", &cross_entropy);    \
-  library.impl("embed", &embed);                    \
+#define FILIGREE_DIFFERENTIABLE(library)           \
+  library.impl("linear", &linear);                 \
+  library.impl("bsr_linear", &bsr_linear);         \
+  library.impl("bias_gelu", &bias_gelu);           \
+  library.impl("add_layer_norm", &add_layer_norm); \
+  library.impl("attention", &attention);           \
+  library.impl("cross_entropy", &cross_entropy);   \
+  library.impl("embed", &embed);                   \
   library.impl("gather_rows", &gather_rows)
 
 TORCH_LIBRARY_IMPL(filigree, CPU, library) { FILIGREE_DIFFERENTIABLE(library); }

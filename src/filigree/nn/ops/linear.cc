@@ -15,9 +15,10 @@ constexpr std::int64_t kRowsPerTask = 64;
 class Linear : public torch::autograd::Function<Linear> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& weight,
-                        const Tensor& bias) {
+                        const OptionalTensor& bias) {
     context->save_for_backward({x, weight});
-    return linear_forward(x, weight, optional_of(bias));
+    context->saved_data["has_bias"] = is_given(bias);
+    return linear_forward(x, weight, bias);
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
@@ -25,14 +26,14 @@ class Linear : public torch::autograd::Function<Linear> {
     const Tensor grad = grads[0].contiguous();
     return {context->needs_input_grad(0) ? linear_grad_input(grad, saved[1]) : Tensor(),
             context->needs_input_grad(1) ? linear_grad_weight(grad, saved[0]) : Tensor(),
-            context->needs_input_grad(2) ? bias_grad(grad) : Tensor()};
+            context->saved_data["has_bias"].toBool() ? bias_grad(grad) : Tensor()};
   }
 };
 
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const OptionalTensor& bias) {
-  return Linear::apply(x, weight, value_or_none(bias));
+  return Linear::apply(x, weight, bias);
 }
 
 Tensor linear_forward(const Tensor& x, const Tensor& weight, const OptionalTensor& bias) {
