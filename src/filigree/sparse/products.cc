@@ -62,6 +62,14 @@ const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, con
   return transposed;
 }
 
+// The first group at which at least `part` of `parts` of all blocks lie behind.
+std::int64_t group_bound(const GroupedBlocks& blocks, std::int64_t groups, std::int64_t part,
+                         std::int64_t parts) {
+  if (part == parts) return groups;
+  const std::int64_t target = blocks.offsets[groups] * part / parts;
+  return std::lower_bound(blocks.offsets, blocks.offsets + groups, target) - blocks.offsets;
+}
+
 // Fills in tokens, groups and scratch of `whole` (all tokens and groups) for each task, and runs it. Tasks
 // are runs of tokens; where there are too few for all threads, also runs of groups.
 template <typename T>
@@ -83,10 +91,55 @@ void run_dds(kernels::DdsTask<T> whole, int block) {
     task.tokens_behind = whole.tokens - first - task.tokens;
     task.x += first * task.x_stride;
     task.y += first * task.y_stride;
-    task.first_group = groups * part / group_parts;
-    task.last_group = groups * (part + 1) / group_parts;
+    task.first_group = group_bound(task.blocks, groups, part, group_parts);
+    task.last_group = group_bound(task.blocks, groups, part + 1, group_parts);
     task.scratch = kernel_scratch<T>(kernels::dds_scratch(block, task.x_columns));
     kernel(task);
+  });
+}
+
+// Tokens are cut into ranges, each of which has a gradient of its own, added up in order at the end: each
+// task then copies only its range. The ranges depend on nothing but the number of tokens, so the sums do too.
+// Where there are fewer ranges than threads want, groups are shared out as well.
+template <typename T>
+void run_sdd(kernels::SddTask<T> whole, const BsrPattern& w) {
+  constexpr std::int64_t kRangeTokens = 512;
+  constexpr std::int64_t kMaxRanges = 8;
+  constexpr std::int64_t kStep = 64;
+  const kernels::SddKernel<T> kernel = kernels::sdd_kernel<T>(w.block());
+  const std::int64_t wanted_ranges = std::clamp<std::int64_t>(whole.tokens / kRangeTokens, 1, kMaxRanges);
+  const std::int64_t range = ((whole.tokens + wanted_ranges - 1) / wanted_ranges + kStep - 1) / kStep * kStep;
+  const std::int64_t ranges = (whole.tokens + range - 1) / range;
+  const std::int64_t groups = whole.last_group;
+  const std::int64_t wanted_tasks = thread_count() == 1 ? 1 : 2 * thread_count();
+  const std::int64_t parts = std::min(groups, (wanted_tasks + ranges - 1) / ranges);
+  const std::int64_t values = w.value_count();
+  T* partial = ranges > 1 ? call_scratch<T>((ranges - 1) * values) : nullptr;
+  parallel_tasks(ranges * parts, [&](std::int64_t index, int) {
+    kernels::SddTask<T> task = whole;
+    const std::int64_t r = index / parts;
+    const std::int64_t part = index % parts;
+    const std::int64_t first = r * range;
+    task.tokens = std::min(range, whole.tokens - first);
+    task.dy += first * task.dy_stride;
+    task.x += first * task.x_stride;
+    task.first_group = group_bound(task.blocks, groups, part, parts);
+    task.last_group = group_bound(task.blocks, groups, part + 1, parts);
+    if (r > 0) {
+      task.gradient = partial + (r - 1) * values;
+      task.accumulate = false;
+    }
+    const std::int64_t copied_columns = task.by_columns ? task.dy_columns : task.x_columns;
+    task.scratch = kernel_scratch<T>(kernels::sdd_scratch(w.block(), copied_columns));
+    kernel(task);
+  });
+  constexpr std::int64_t kValuesPerTask = 1 << 13;
+  if (ranges == 1) return;
+  parallel_chunks(values, kValuesPerTask, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = 0; r < ranges - 1; ++r) {
+      const T* more = partial + r * values;
+      for (std::int64_t i = begin; i < end; ++i) whole.gradient[i] += more[i];
+    }
   });
 }
 
@@ -148,24 +201,27 @@ template <typename T>
 void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
   check_view("sdd", "dy", dy, x.rows, w.rows());
   check_view("sdd", "x", x, x.rows, w.columns());
-  const kernels::SddKernel<T> kernel = kernels::sdd_kernel<T>(w.block());
-  const std::int64_t groups = w.block_rows();
-  parallel_chunks(groups, 4, [&](std::int64_t begin, std::int64_t end) {
-    kernel({.dy = dy.data,
-            .dy_stride = dy.stride,
-            .dy_columns = dy.columns,
-            .x = x.data,
-            .x_stride = x.stride,
-            .x_columns = x.columns,
-            .tokens = x.rows,
-            .blocks = blocks_by_row(w),
-            .by_columns = false,
-            .first_group = begin,
-            .last_group = end,
-            .gradient = gradient,
-            .accumulate = accumulate,
-            .scratch = kernel_scratch<T>(kernels::sdd_scratch(w.block(), x.columns))});
-  });
+  if (x.rows == 0) {
+    if (!accumulate) std::fill_n(gradient, w.value_count(), T{0});
+    return;
+  }
+  // The smaller side is the one that kernels copy whole.
+  const bool by_columns = w.rows() < w.columns();
+  run_sdd<T>({.dy = dy.data,
+              .dy_stride = dy.stride,
+              .dy_columns = dy.columns,
+              .x = x.data,
+              .x_stride = x.stride,
+              .x_columns = x.columns,
+              .tokens = x.rows,
+              .blocks = by_columns ? blocks_by_column(w) : blocks_by_row(w),
+              .by_columns = by_columns,
+              .first_group = 0,
+              .last_group = by_columns ? w.block_columns() : w.block_rows(),
+              .gradient = gradient,
+              .accumulate = accumulate,
+              .scratch = nullptr},
+             w);
 }
 
 template void dds_transposed<float>(ConstView<float>, const BsrPattern&, const float*, const float*,

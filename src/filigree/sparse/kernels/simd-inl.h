@@ -20,12 +20,12 @@
 #define FILIGREE_UNROLL _Pragma("GCC unroll 32")
 #endif
 
-// Without vectors of known length the plain loops serve.
+// The kernels are shaped for vectors of 8 or 16 floats; elsewhere the plain loops serve.
 #undef FILIGREE_SPARSE_PLAIN
-#if HWY_TARGET == HWY_SCALAR || HWY_TARGET == HWY_EMU128
-#define FILIGREE_SPARSE_PLAIN 1
-#else
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2
 #define FILIGREE_SPARSE_PLAIN 0
+#else
+#define FILIGREE_SPARSE_PLAIN 1
 #endif
 
 HWY_BEFORE_NAMESPACE();
@@ -33,7 +33,7 @@ namespace filigree::sparse::kernels::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
 // 32 vector registers, or 16.
-constexpr bool kManyRegisters = HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3;
+constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int kCacheLine = 64;
 
 // Fetches the rows of x that come next into L2, a few lines at a time between other work, so that

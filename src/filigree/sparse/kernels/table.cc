@@ -17,7 +17,7 @@ DdsKernel<float> dds_kernel<float>(int block) {
 }
 template <>
 SddKernel<float> sdd_kernel<float>(int block) {
-  return plain_sdd<float>(block);
+  return block >= 8 ? wide_sdd(block) : plain_sdd<float>(block);
 }
 
 }  // namespace filigree::sparse::kernels
