@@ -1,0 +1,44 @@
+#include "support/run_program.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+#include "filigree/base/file.h"
+#include "filigree/base/test_support.h"
+
+namespace filigree::test {
+namespace {
+
+// Makes `path` the descriptor `target`.
+bool redirect(const std::string& path, int flags, int target) {
+  const int opened = ::open(path.c_str(), flags, 0600);
+  return opened >= 0 && ::dup2(opened, target) == target;
+}
+
+}  // namespace
+
+Outcome run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
+  const TemporaryFolder folder;
+  const std::string out = folder / "out";
+  const std::string err = folder / "err";
+  ChildProcess child([&] {
+    for (const std::string& setting : environment) ::putenv(const_cast<char*>(setting.c_str()));
+    if (!redirect("/dev/null", O_RDONLY, STDIN_FILENO) ||
+        !redirect(out, O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO) ||
+        !redirect(err, O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO)) {
+      return 126;
+    }
+    std::vector<char*> argv;
+    argv.reserve(arguments.size() + 1);
+    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+    argv.push_back(nullptr);
+    ::execv(argv[0], argv.data());
+    return 127;
+  });
+  const int code = child.wait();
+  return {code, read_file(out), read_file(err)};
+}
+
+}  // namespace filigree::test
