@@ -12,6 +12,7 @@ struct Command {
 
 constexpr Command kCommands[] = {
     {"pretrain", bert_pretrain},
+    {"fill", bert_fill},
     {"info", torch_info},
 };
 

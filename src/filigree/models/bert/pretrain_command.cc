@@ -1,6 +1,9 @@
+#include "filigree/base/error.h"
 #include "filigree/models/bert/benchmark.h"
+#include "filigree/models/bert/pretrain.h"
 #include "filigree/models/commands.h"
 #include "filigree/models/process.h"
+#include "filigree/run/run_folder.h"
 
 namespace filigree::models {
 
@@ -8,13 +11,23 @@ int bert_pretrain(const std::vector<std::string>& arguments) {
   PretrainOptions values;
   run::Options options("bert pretrain", "Pre-train a BERT, dense or block-sparse, on a prepared corpus.");
   values.describe(options);
+  // A resumed run goes on with its own options; flags may repeat them.
+  options.inherit([&values]() -> std::filesystem::path {
+    const bool resume = values.resume || !values.resume_from.empty();
+    const auto config = run::RunFolder::config_path(values.run);
+    return resume && !values.run.empty() && std::filesystem::exists(config) ? config : std::filesystem::path();
+  });
   if (!options.parse(arguments)) return 0;
   prepare_process(values.threads);
   if (values.benchmark) {
     run_pretrain_benchmark(values);
     return 0;
   }
-  return 1;
+  if (values.data.empty()) fail_usage("--data is missing: the folder that `filigree bert prepare` wrote");
+  if (values.run.empty() && values.record_batches.empty()) {
+    fail_usage("--run is missing: a new folder for configuration, metrics, checkpoints and report");
+  }
+  return pretrain(values, options.to_toml());
 }
 
 }  // namespace filigree::models

@@ -1,0 +1,179 @@
+#include "filigree/models/bert/bert_checkpoint.h"
+
+#include <algorithm>
+#include <span>
+
+#include "filigree/base/error.h"
+
+namespace filigree::models {
+namespace {
+
+constexpr const char* kFirstMoment = ".first_moment";
+constexpr const char* kSecondMoment = ".second_moment";
+constexpr const char* kRowOffsets = ".row_offsets";
+constexpr const char* kColumnIndices = ".column_indices";
+constexpr const char* kEverActive = ".ever_active";
+constexpr const char* kBornLast = ".born_last";
+
+std::span<const float> part_of(const Tensor& tensor, const ParameterPart& part) {
+  return {tensor.data_ptr<float>() + part.offset, static_cast<std::size_t>(part.count())};
+}
+
+template <typename T>
+std::vector<std::int64_t> length_of(const T& values) {
+  return {static_cast<std::int64_t>(values.size())};
+}
+
+void read_part(const run::SafetensorsFile& file, const std::string& name, const ParameterPart& part, const Tensor& to) {
+  const std::span<const float> values = file.get_as<float>(name, part.shape);
+  std::copy(values.begin(), values.end(), to.data_ptr<float>() + part.offset);
+}
+
+template <typename T>
+std::vector<T> read_vector(const run::SafetensorsFile& file, const std::string& name) {
+  const auto shape = file.get(name).shape;
+  const std::span<const T> values = file.get_as<T>(name, shape);
+  return {values.begin(), values.end()};
+}
+
+void read_patterns(const run::SafetensorsFile& file, Bert& model) {
+  for (const auto& matrix : model.matrices()) {
+    std::vector<EncoderMatrix::Pattern> patterns;
+    for (std::size_t p = 0; p < matrix->patterns().size(); ++p) {
+      const std::string& name = matrix->part_name(p);
+      auto pattern = std::make_shared<const sparse::BsrPattern>(
+          matrix->out(), matrix->in(), matrix->block(), read_vector<std::int32_t>(file, name + kRowOffsets),
+          read_vector<std::int32_t>(file, name + kColumnIndices));
+      if (pattern->block_count() != matrix->patterns()[p]->block_count()) {
+        fail_data("{}: {} has {} blocks, wanted {}", file.path().string(), name, pattern->block_count(),
+                  matrix->patterns()[p]->block_count());
+      }
+      patterns.push_back(std::move(pattern));
+    }
+    if (!patterns.empty()) matrix->set_patterns(std::move(patterns));
+  }
+}
+
+void read_histories(const run::SafetensorsFile& file, SparseTraining& sparse) {
+  for (auto& [name, history] : sparse.histories()) {
+    auto active = read_vector<std::uint8_t>(file, name + kEverActive);
+    auto born = read_vector<std::int32_t>(file, name + kBornLast);
+    const auto places = static_cast<std::int32_t>(history.ever_active.size());
+    const bool sound = active.size() == history.ever_active.size() && std::is_sorted(born.begin(), born.end()) &&
+                       (born.empty() || (born.front() >= 0 && born.back() < places));
+    if (!sound) fail_data("{}: the history of {} does not fit its pattern", file.path().string(), name);
+    history.ever_active = std::move(active);
+    history.born_last = std::move(born);
+  }
+}
+
+// Names the first key in which two objects differ.
+void check_same(const nlohmann::json& saved, const nlohmann::json& wanted, const std::string& what) {
+  for (const auto& [key, value] : wanted.items()) {
+    if (saved.contains(key) && saved.at(key) == value) continue;
+    fail_usage("the checkpoint was made with {} {} = {}, this command asks for {}; resume with the run's own options, "
+               "or start a new run in another folder",
+               what, key, saved.contains(key) ? saved.at(key).dump() : "none", value.dump());
+  }
+}
+
+std::string storage_name(Storage storage) {
+  return storage == Storage::kDense ? "dense" : storage == Storage::kSparse ? "sparse" : "masked";
+}
+
+}  // namespace
+
+nlohmann::json to_json(const BertConfig& config) {
+  return {{"vocabulary", config.vocabulary},
+          {"layers", config.layers},
+          {"hidden", config.hidden},
+          {"heads", config.heads},
+          {"intermediate", config.intermediate},
+          {"max_positions", config.max_positions},
+          {"norm", config.norm == NormPlacement::kPre ? "pre" : "post"},
+          {"norm_epsilon", config.norm_epsilon},
+          {"next_sentence", config.next_sentence},
+          {"storage", storage_name(config.sparsity.storage)},
+          {"density", config.sparsity.density},
+          {"block", config.sparsity.block}};
+}
+
+BertConfig bert_config_from_json(const nlohmann::json& json) {
+  BertConfig config;
+  try {
+    config.vocabulary = json.at("vocabulary");
+    config.layers = json.at("layers");
+    config.hidden = json.at("hidden");
+    config.heads = json.at("heads");
+    config.intermediate = json.at("intermediate");
+    config.max_positions = json.at("max_positions");
+    config.norm = json.at("norm") == "pre" ? NormPlacement::kPre : NormPlacement::kPost;
+    config.norm_epsilon = json.at("norm_epsilon");
+    config.next_sentence = json.at("next_sentence");
+    const std::string storage = json.at("storage");
+    config.sparsity.storage = storage == "dense"    ? Storage::kDense
+                              : storage == "sparse" ? Storage::kSparse
+                                                    : Storage::kMasked;
+    config.sparsity.density = json.at("density");
+    config.sparsity.block = json.at("block");
+  } catch (const nlohmann::json::exception& error) {
+    fail_data("the checkpoint's description of the model is damaged: {}", error.what());
+  }
+  return config;
+}
+
+std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder, std::int64_t step, const Bert& model,
+                                            const SparseTraining& sparse, const nlohmann::json& facts) {
+  std::vector<run::TensorEntry> entries;
+  for (const auto& parameter : model.parameters()) {
+    for (const ParameterPart& part : parameter->parts) {
+      entries.push_back(run::tensor_entry<float>(part.name, part.shape, part_of(parameter->value, part)));
+      entries.push_back(
+          run::tensor_entry<float>(part.name + kFirstMoment, part.shape, part_of(parameter->first_moment, part)));
+      entries.push_back(
+          run::tensor_entry<float>(part.name + kSecondMoment, part.shape, part_of(parameter->second_moment, part)));
+    }
+  }
+  for (const auto& matrix : model.matrices()) {
+    for (std::size_t p = 0; p < matrix->patterns().size(); ++p) {
+      const std::string& name = matrix->part_name(p);
+      const sparse::BsrPattern& pattern = *matrix->patterns()[p];
+      const PatternHistory& history = sparse.histories().at(name);
+      entries.push_back(run::tensor_entry<std::int32_t>(name + kRowOffsets, length_of(pattern.row_offsets()),
+                                                        pattern.row_offsets()));
+      entries.push_back(run::tensor_entry<std::int32_t>(name + kColumnIndices, length_of(pattern.column_indices()),
+                                                        pattern.column_indices()));
+      entries.push_back(run::tensor_entry<std::uint8_t>(name + kEverActive, length_of(history.ever_active),
+                                                        std::span<const std::uint8_t>(history.ever_active)));
+      entries.push_back(run::tensor_entry<std::int32_t>(name + kBornLast, length_of(history.born_last),
+                                                        std::span<const std::int32_t>(history.born_last)));
+    }
+  }
+  return run::write_checkpoint(folder, kBertCheckpointKind, step, entries,
+                               {{"model", to_json(model.config())}, {"facts", facts}});
+}
+
+std::int64_t read_bert_training(const run::Checkpoint& checkpoint, Bert& model, SparseTraining& sparse,
+                                const nlohmann::json& facts) {
+  const nlohmann::json& state = checkpoint.state();
+  check_same(state.value("model", nlohmann::json::object()), to_json(model.config()), "model");
+  check_same(state.value("facts", nlohmann::json::object()), facts, "training");
+  read_bert_values(checkpoint, model);
+  for (const auto& parameter : model.parameters()) {
+    for (const ParameterPart& part : parameter->parts) {
+      read_part(checkpoint.tensors(), part.name + kFirstMoment, part, parameter->first_moment);
+      read_part(checkpoint.tensors(), part.name + kSecondMoment, part, parameter->second_moment);
+    }
+  }
+  read_histories(checkpoint.tensors(), sparse);
+  return checkpoint.step();
+}
+
+void read_bert_values(const run::Checkpoint& checkpoint, Bert& model) {
+  read_patterns(checkpoint.tensors(), model);
+  for (const auto& parameter : model.parameters()) {
+    for (const ParameterPart& part : parameter->parts) read_part(checkpoint.tensors(), part.name, part, parameter->value);
+  }
+}
+
+}  // namespace filigree::models

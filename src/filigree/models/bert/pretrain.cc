@@ -1,0 +1,304 @@
+#include "filigree/models/bert/pretrain.h"
+
+#include "filigree/models/bert/train_step.h"
+//
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "filigree/base/error.h"
+#include "filigree/base/interrupt.h"
+#include "filigree/base/log.h"
+#include "filigree/base/progress.h"
+#include "filigree/models/bert/batches.h"
+#include "filigree/models/bert/bert_checkpoint.h"
+#include "filigree/models/bert/flops.h"
+#include "filigree/models/bert/pretrain_report.h"
+#include "filigree/models/bert/record_batches.h"
+#include "filigree/models/sparse_training.h"
+#include "filigree/run/run_folder.h"
+#include "filigree/text/tokenizer_config.h"
+
+namespace filigree::models {
+namespace {
+
+// What `filigree bert prepare` wrote.
+struct PretrainData {
+  explicit PretrainData(const std::filesystem::path& folder)
+      : vocabulary(text::Vocabulary::load(folder / text::kVocabularyFile)),
+        tokenizer(text::TokenizerConfig::load(folder / text::kTokenizerConfigFile)),
+        train(folder / "train.corpus") {
+    train.check_vocabulary(vocabulary);
+    if (std::filesystem::exists(folder / "valid.corpus")) {
+      valid.emplace(folder / "valid.corpus");
+      valid->check_vocabulary(vocabulary);
+      if (valid->token_count() == 0) valid.reset();
+    }
+  }
+
+  text::Vocabulary vocabulary;
+  text::TokenizerConfig tokenizer;
+  text::Corpus train;
+  std::optional<text::Corpus> valid;
+};
+
+std::int64_t tenth(std::int64_t given, std::int64_t steps) {
+  return given > 0 ? given : std::max<std::int64_t>(1, steps / 10);
+}
+
+class Pretrainer {
+ public:
+  Pretrainer(PretrainOptions options, const std::string& effective_config)
+      : options_(std::move(options)), data_(options_.data),
+        train_(data_.train, data_.vocabulary, options_.sequence, options_.next_sentence, masking(), options_.seed),
+        effective_config_(effective_config) {
+    if (data_.valid) {
+      valid_.emplace(*data_.valid, data_.vocabulary, options_.sequence, options_.next_sentence, masking(),
+                     options_.seed);
+    }
+    if (options_.epochs > 0) {
+      options_.steps = std::max<std::int64_t>(
+          1, std::llround(options_.epochs * static_cast<double>(train_.sequences()) / static_cast<double>(options_.batch)));
+    }
+    if (options_.accumulation > options_.batch) {
+      fail_usage("--accumulation {} is more than the {} sequences of a batch", options_.accumulation, options_.batch);
+    }
+  }
+
+  int run() {
+    if (!options_.record_batches.empty()) {
+      const Bert model(options_.model(data_.vocabulary.size()), options_.seed);
+      record_batches(options_, train_, model);
+      return static_cast<int>(ExitCode::kDone);
+    }
+    start();
+    const ExitCode code = train();
+    finish(code);
+    return static_cast<int>(code);
+  }
+
+ private:
+  MaskingConfig masking() const { return {options_.masked_share, options_.predictions, options_.whole_word}; }
+
+  // What a checkpoint must have in common with this command.
+  nlohmann::json facts() const {
+    return {{"seed", options_.seed},
+            {"steps", options_.steps},
+            {"batch", options_.batch},
+            {"accumulation", options_.accumulation},
+            {"sequence", options_.sequence},
+            {"predictions", options_.predictions},
+            {"masked-share", options_.masked_share},
+            {"whole-word", options_.whole_word},
+            {"lr", options_.lr},
+            {"lr-rule", options_.lr_rule},
+            {"warmup", options_.warmup},
+            {"weight-decay", options_.optimizer.weight_decay},
+            {"beta1", options_.optimizer.beta1},
+            {"beta2", options_.optimizer.beta2},
+            {"epsilon", options_.optimizer.epsilon},
+            {"clip", options_.optimizer.clip},
+            {"updates", options_.updates},
+            {"prune-ratio", options_.prune_ratio},
+            {"vocabulary-hash", fmt::format("{:016x}", data_.vocabulary.hash())},
+            {"tokens", data_.train.token_count()}};
+  }
+
+  void start() {
+    const bool resume = options_.resume || !options_.resume_from.empty();
+    // The model first: wrong sizes are found before a folder is made.
+    model_ = std::make_unique<Bert>(options_.model(data_.vocabulary.size()), options_.seed);
+    sparse_ = std::make_unique<SparseTraining>(
+        model_->matrices(), PatternSchedule{options_.steps, options_.updates, options_.prune_ratio}, options_.seed);
+    folder_ = std::make_unique<run::RunFolder>(options_.run, resume);
+    std::optional<std::filesystem::path> checkpoint;
+    if (resume) {
+      checkpoint = options_.resume_from.empty() ? run::latest_checkpoint(folder_->checkpoints())
+                                                : std::optional(options_.resume_from);
+    }
+    if (checkpoint) {
+      step_ = read_bert_training(run::Checkpoint(*checkpoint, kBertCheckpointKind), *model_, *sparse_, facts());
+      forget_later_checkpoints();
+      for (const run::MetricRecord& record : run::read_metrics(folder_->metrics_file())) {
+        if (record.step <= step_ && record.split == "train") seconds_before_ = record.value("seconds");
+      }
+    }
+    folder_->metrics().truncate_after(step_);
+    folder_->write_config(effective_config_);
+    data_.vocabulary.save(folder_->path() / text::kVocabularyFile);
+    data_.tokenizer.save(folder_->path() / text::kTokenizerConfigFile);
+    log_info("{} at step {} of {}: {} parameters, {} sequences of {} a pass, learning rate {:.3g}",
+             checkpoint ? "resumed" : "new run", step_, options_.steps, model_->parameters().element_count(),
+             train_.sequences(), options_.sequence, options_.schedule().peak);
+  }
+
+  // After --resume-from an older one: the newer ones belong to a past that is given up.
+  void forget_later_checkpoints() const {
+    for (const auto& path : run::list_checkpoints(folder_->checkpoints())) {
+      if (path > run::checkpoint_path(folder_->checkpoints(), step_)) std::filesystem::remove(path);
+    }
+  }
+
+  ExitCode train() {
+    const LearningRateSchedule schedule = options_.schedule();
+    const std::int64_t checkpoint_every = tenth(options_.checkpoint_every, options_.steps);
+    const std::int64_t valid_every = tenth(options_.valid_every, options_.steps);
+    watch_for_interrupt();
+    start_time_ = std::chrono::steady_clock::now();
+    Progress progress("pretrain", static_cast<std::uint64_t>(options_.steps), "steps");
+    progress.update(static_cast<std::uint64_t>(step_));
+    std::int64_t saved = step_;
+    while (step_ < options_.steps && !interrupted()) {
+      const std::int64_t step = step_ + 1;
+      const MlmBatch batch = train_.training(step_, options_.batch);
+      const double rate = schedule.at(step);
+      const StepResult result =
+          train_step(*model_, batch, options_.accumulation, options_.optimizer, rate, step);
+      if (sparse_->moves() && sparse_->schedule().due(step)) update_pattern(step);
+      step_ = step;
+      if (step % options_.log_every == 0 || step == options_.steps) write_metrics(result, rate);
+      progress.update(static_cast<std::uint64_t>(step), fmt::format("loss {:.3f}", result.mlm));
+      if (step % valid_every == 0 || step == options_.steps) validate();
+      if (step % checkpoint_every == 0 || step == options_.steps) {
+        save();
+        saved = step_;
+      }
+    }
+    progress.finish();
+    if (step_ >= options_.steps) return ExitCode::kDone;
+    if (saved != step_) save();
+    log_info("interrupted at step {}; --resume goes on from there", step_);
+    return ExitCode::kInterrupted;
+  }
+
+  double seconds() const {
+    return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_time_).count();
+  }
+
+  double flops() const {
+    const double density = model_->config().sparsity.storage == Storage::kSparse ? options_.density : 1;
+    return bert_flops(model_->config(), density, options_.sequence, options_.predictions).total() *
+           static_cast<double>(options_.batch) * static_cast<double>(step_);
+  }
+
+  void update_pattern(std::int64_t step) {
+    const PatternUpdateResult result = sparse_->update(step);
+    const auto share = [](std::int64_t part, std::int64_t whole) {
+      return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
+    };
+    folder_->metrics().write(step, "pattern",
+                             {{"coverage", sparse_->coverage()},
+                              {"moved_share", share(result.moved, result.blocks)},
+                              {"removed_new_share", share(result.removed_new, result.new_before)}});
+    if (result.crowded && !warned_crowded_) {
+      log_warning("so few places are free at this density and prune ratio that some blocks return to where they were "
+                  "just pruned");
+      warned_crowded_ = true;
+    }
+  }
+
+  void write_metrics(const StepResult& result, double rate) {
+    run::MetricValues values = {{"loss", result.loss},
+                                {"mlm_loss", result.mlm},
+                                {"accuracy", result.accuracy},
+                                {"learning_rate", rate},
+                                {"gradient_norm", result.gradient_norm},
+                                {"seconds", seconds()},
+                                {"flops", flops()}};
+    if (options_.next_sentence) values.emplace_back("next_accuracy", result.next_accuracy);
+    folder_->metrics().write(step_, "train", values);
+  }
+
+  void validate() {
+    if (!valid_) return;
+    StepResult mean;
+    const std::int64_t whole = (valid_->sequences() + options_.batch - 1) / options_.batch;
+    const std::int64_t batches = std::min(options_.valid_batches, whole);
+    double predictions = 0;
+    for (std::int64_t i = 0; i < batches; ++i) {
+      const MlmBatch batch = valid_->validation(i, options_.batch);
+      const StepResult result = evaluate(*model_, batch);
+      const auto count = static_cast<double>(batch.positions.size());
+      predictions += count;
+      mean.mlm += result.mlm * count;
+      mean.accuracy += result.accuracy * count;
+      mean.next_accuracy += result.next_accuracy / static_cast<double>(batches);
+    }
+    valid_loss_ = mean.mlm / predictions;
+    valid_accuracy_ = mean.accuracy / predictions;
+    run::MetricValues values = {
+        {"mlm_loss", valid_loss_}, {"accuracy", valid_accuracy_}, {"seconds", seconds()}, {"flops", flops()}};
+    if (options_.next_sentence) values.emplace_back("next_accuracy", mean.next_accuracy);
+    folder_->metrics().write(step_, "valid", values);
+  }
+
+  void save() {
+    write_bert_checkpoint(folder_->checkpoints(), step_, *model_, *sparse_, facts());
+    run::prune_checkpoints(folder_->checkpoints(), options_.keep_checkpoints);
+    write_report();
+  }
+
+  void write_report() const {
+    write_pretrain_report(*folder_, *model_, *sparse_, unigram_entropy());
+  }
+
+  double unigram_entropy() const { return (data_.valid ? *data_.valid : data_.train).unigram_entropy(); }
+
+  void finish(ExitCode code) {
+    if (code == ExitCode::kDone && std::isnan(valid_loss_)) {
+      // A run that was already complete when it was resumed.
+      for (const run::MetricRecord& record : run::read_metrics(folder_->metrics_file())) {
+        if (record.split != "valid") continue;
+        valid_loss_ = record.value("mlm_loss");
+        valid_accuracy_ = record.value("accuracy");
+      }
+    }
+    if (options_.json) {
+      nlohmann::ordered_json line = {{"step", step_},
+                                     {"steps", options_.steps},
+                                     {"done", code == ExitCode::kDone},
+                                     {"seconds", seconds()},
+                                     {"flops", flops()},
+                                     {"unigram_entropy", unigram_entropy()},
+                                     {"coverage", sparse_->coverage()},
+                                     {"report", folder_->report().string()}};
+      line["valid_loss"] = std::isnan(valid_loss_) ? nlohmann::ordered_json() : nlohmann::ordered_json(valid_loss_);
+      line["valid_accuracy"] =
+          std::isnan(valid_accuracy_) ? nlohmann::ordered_json() : nlohmann::ordered_json(valid_accuracy_);
+      fmt::print("{}\n", line.dump());
+      return;
+    }
+    if (!std::isnan(valid_loss_)) {
+      fmt::print("held-out loss    {:.3f} nats a prediction ({:.1f} % right)\n", valid_loss_, 100 * valid_accuracy_);
+    }
+    fmt::print("unigram entropy  {:.3f} nats\n", unigram_entropy());
+    fmt::print("steps            {} of {} in {}\n", step_, options_.steps, format_duration(seconds()));
+    fmt::print("report           {}\n", folder_->report().string());
+  }
+
+  PretrainOptions options_;
+  PretrainData data_;
+  Batches train_;
+  std::optional<Batches> valid_;
+  std::string effective_config_;
+  std::unique_ptr<Bert> model_;
+  std::unique_ptr<SparseTraining> sparse_;
+  std::unique_ptr<run::RunFolder> folder_;
+  std::int64_t step_ = 0;
+  double seconds_before_ = 0;
+  std::chrono::steady_clock::time_point start_time_ = std::chrono::steady_clock::now();
+  bool warned_crowded_ = false;
+  double valid_loss_ = std::nan("");
+  double valid_accuracy_ = std::nan("");
+};
+
+}  // namespace
+
+int pretrain(const PretrainOptions& options, const std::string& effective_config) {
+  return Pretrainer(options, effective_config).run();
+}
+
+}  // namespace filigree::models
