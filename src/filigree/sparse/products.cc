@@ -130,7 +130,7 @@ void run_sdd(kernels::SddTask<T> whole, const BsrPattern& w) {
       task.accumulate = false;
     }
     const std::int64_t copied_columns = task.by_columns ? task.dy_columns : task.x_columns;
-    task.scratch = kernel_scratch<T>(kernels::sdd_scratch(w.block(), copied_columns));
+    task.scratch = kernel_scratch<T>(kernels::sdd_scratch(copied_columns));
     kernel(task);
   });
   constexpr std::int64_t kValuesPerTask = 1 << 13;

@@ -61,7 +61,7 @@ struct SddTask {
   std::int64_t last_group;
   T* gradient;
   bool accumulate;
-  // sdd_scratch(block, columns of the side that is not grouped) elements, aligned to 64 bytes.
+  // sdd_scratch(columns of the side that is not grouped) elements, aligned to 64 bytes.
   T* scratch;
 };
 
@@ -91,9 +91,10 @@ constexpr std::int64_t sdd_chunk(std::int64_t columns) {
   constexpr std::int64_t kElements = 1 << 16;
   return std::clamp<std::int64_t>(kElements / columns / 16 * 16, 32, 256);
 }
-// A chunk of the whole side, and of one group of the other.
-constexpr std::int64_t sdd_scratch(int block, std::int64_t columns) {
-  return sdd_chunk(columns) * (columns + block * (block < 8 ? block : 1));
+// Columns of the grouped side that are copied at once.
+constexpr std::int64_t kSddColumns = 16;
+constexpr std::int64_t sdd_scratch(std::int64_t columns) {
+  return sdd_chunk(columns) * (columns + kSddColumns);
 }
 
 // The kernels for the instruction set in use.

@@ -13,11 +13,11 @@ SddKernel<double> sdd_kernel<double>(int block) {
 }
 template <>
 DdsKernel<float> dds_kernel<float>(int block) {
-  return block >= 8 ? wide_dds(block) : plain_dds<float>(block);
+  return block >= 8 ? wide_dds(block) : narrow_dds(block);
 }
 template <>
 SddKernel<float> sdd_kernel<float>(int block) {
-  return block >= 8 ? wide_sdd(block) : plain_sdd<float>(block);
+  return block >= 8 ? wide_sdd(block) : narrow_sdd(block);
 }
 
 }  // namespace filigree::sparse::kernels
