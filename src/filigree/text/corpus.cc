@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <vector>
 
 #include "filigree/base/error.h"
@@ -56,6 +57,17 @@ bool copy_checked(const std::byte* from, std::uint64_t count, std::uint32_t size
 }
 
 }  // namespace
+
+double entropy_of_counts(std::span<const std::uint64_t> counts) {
+  const std::uint64_t total = std::accumulate(counts.begin(), counts.end(), std::uint64_t{0});
+  double entropy = 0;
+  for (const std::uint64_t count : counts) {
+    if (count == 0) continue;
+    const double share = static_cast<double>(count) / static_cast<double>(total);
+    entropy -= share * std::log(share);
+  }
+  return entropy;
+}
 
 Corpus::Corpus(const std::filesystem::path& path) : path_(path), file_(path) {
   const std::span<const std::byte> bytes = file_.bytes();
@@ -142,13 +154,9 @@ void Corpus::copy_tokens(std::uint64_t begin, std::uint64_t count, std::int32_t*
 std::uint64_t Corpus::count_of(std::uint32_t id) const { return load<std::uint64_t>(counts_.data(), id); }
 
 double Corpus::unigram_entropy() const {
-  double entropy = 0;
-  for (std::uint32_t id = 0; id < vocabulary_size_; ++id) {
-    if (count_of(id) == 0) continue;
-    const double share = static_cast<double>(count_of(id)) / static_cast<double>(token_count_);
-    entropy -= share * std::log(share);
-  }
-  return entropy;
+  std::vector<std::uint64_t> counts(vocabulary_size_);
+  for (std::uint32_t id = 0; id < vocabulary_size_; ++id) counts[id] = count_of(id);
+  return entropy_of_counts(counts);
 }
 
 void Corpus::check_vocabulary(const Vocabulary& vocabulary) const {

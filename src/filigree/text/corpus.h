@@ -10,6 +10,13 @@
 
 namespace filigree::text {
 
+// The names of the corpora that filigree bert prepare writes into a folder.
+inline constexpr const char* kTrainCorpusFile = "train.corpus";
+inline constexpr const char* kValidCorpusFile = "valid.corpus";
+
+// Entropy of the frequencies that `counts` gives, in nats; 0 where there are none.
+double entropy_of_counts(std::span<const std::uint64_t> counts);
+
 // Tokens, cut into paragraphs, which form documents. Every access is safe on a hostile file: whatever is
 // wrong with it, from a cut end to ids beyond the vocabulary, is a bad-data error.
 class Corpus {

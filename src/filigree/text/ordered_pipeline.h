@@ -11,10 +11,11 @@
 
 namespace filigree::text {
 
-// Repeats three steps until read() gives false:
-//   bool read(Input&)              one thread at a time, in order; the Input is an earlier one, to be
-//   overwritten void work(Input&, Output&)     on all threads at once void write(Input&, Output&)    one
-//   thread at a time, in the order of reading
+// Repeats three steps until read gives false:
+// - `bool read(Input&)` on one thread at a time, in order. The Input is an earlier one, to be overwritten.
+// - `void work(Input&, Output&)` on all threads at once.
+// - `void write(Input&, Output&)` on one thread at a time, in the order of reading.
+//
 // At most 2 * thread_count() inputs exist at a time. Of several errors the first in the order of the input is
 // thrown, after all before it is written: what a run reports does not depend on the number of threads.
 template <typename Input, typename Output>
