@@ -52,6 +52,24 @@ class TaskQueue {
   std::exception_ptr error_;
 };
 
+// A loop on the calling thread is no parallel region to OpenMP. OpenBLAS would start threads in it and
+// split its sums otherwise than where the same loop runs on several threads.
+class OneOpenMpThread {
+#if defined(FILIGREE_PARALLEL_OPENMP)
+ public:
+  OneOpenMpThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  ~OneOpenMpThread() { omp_set_num_threads(before_); }
+  OneOpenMpThread(const OneOpenMpThread&) = delete;
+  OneOpenMpThread& operator=(const OneOpenMpThread&) = delete;
+
+ private:
+  int before_;
+#else
+ public:
+  OneOpenMpThread() {}
+#endif
+};
+
 }  // namespace
 
 int available_cores() {
@@ -88,6 +106,7 @@ void run_tasks(std::int64_t tasks, TaskRef body) {
   TaskQueue queue(tasks, body);
   const int threads = static_cast<int>(std::min<std::int64_t>(thread_count(), tasks));
   if (threads == 1 || t_inside) {
+    const OneOpenMpThread one;
     queue.work(0);
     queue.rethrow();
     return;
