@@ -20,9 +20,12 @@ namespace {
 template <typename T>
 struct AdamWFactors {
   explicit AdamWFactors(const AdamWStep& s)
-      : scale(static_cast<T>(s.gradient_scale)), beta1(static_cast<T>(s.beta1)),
-        one_minus_beta1(static_cast<T>(1 - s.beta1)), beta2(static_cast<T>(s.beta2)),
-        one_minus_beta2(static_cast<T>(1 - s.beta2)), keep(static_cast<T>(1 - s.learning_rate * s.weight_decay)),
+      : scale(static_cast<T>(s.gradient_scale)),
+        beta1(static_cast<T>(s.beta1)),
+        one_minus_beta1(static_cast<T>(1 - s.beta1)),
+        beta2(static_cast<T>(s.beta2)),
+        one_minus_beta2(static_cast<T>(1 - s.beta2)),
+        keep(static_cast<T>(1 - s.learning_rate * s.weight_decay)),
         inverse_root_correction2(
             static_cast<T>(1 / std::sqrt(1 - std::pow(s.beta2, static_cast<double>(s.step))))),
         epsilon(static_cast<T>(s.epsilon)),
@@ -59,7 +62,8 @@ HWY_INLINE void Update(const AdamWFactors<T>& f, const T* g_in, T* w_io, T* m_io
 void UpdateF32(const AdamWFactors<float>& f, const float* g, float* w, float* m, float* v, std::int64_t n) {
   Update(f, g, w, m, v, n);
 }
-void UpdateF64(const AdamWFactors<double>& f, const double* g, double* w, double* m, double* v, std::int64_t n) {
+void UpdateF64(const AdamWFactors<double>& f, const double* g, double* w, double* m, double* v,
+               std::int64_t n) {
   Update(f, g, w, m, v, n);
 }
 
@@ -82,11 +86,13 @@ constexpr std::int64_t kElementsPerTask = 16384;
 }  // namespace
 
 template <typename T>
-void adamw(const AdamWStep& step, const T* gradient, T* weight, T* first_moment, T* second_moment, std::int64_t count) {
+void adamw(const AdamWStep& step, const T* gradient, T* weight, T* first_moment, T* second_moment,
+           std::int64_t count) {
   const AdamWFactors<T> factors(step);
   const auto kernel = update_kernel(T{});
   parallel_chunks(count, kElementsPerTask, [&](std::int64_t begin, std::int64_t end) {
-    kernel(factors, gradient + begin, weight + begin, first_moment + begin, second_moment + begin, end - begin);
+    kernel(factors, gradient + begin, weight + begin, first_moment + begin, second_moment + begin,
+           end - begin);
   });
 }
 

@@ -81,8 +81,11 @@ auto softmax_backward_kernel(double) { return FILIGREE_SIMD(SoftmaxBackwardF64);
 template <typename T>
 struct Head {
   Head(const AttentionShape& shape, std::int64_t task, std::int64_t hidden)
-      : sequence_index(task / shape.heads), size(hidden / shape.heads), column(task % shape.heads * size),
-        first_row(sequence_index * shape.sequence), length(shape.lengths[static_cast<std::size_t>(sequence_index)]) {}
+      : sequence_index(task / shape.heads),
+        size(hidden / shape.heads),
+        column(task % shape.heads * size),
+        first_row(sequence_index * shape.sequence),
+        length(shape.lengths[static_cast<std::size_t>(sequence_index)]) {}
 
   template <typename U>
   MatrixView<U> of(MatrixView<U> x, std::int64_t offset = 0) const {
@@ -133,8 +136,8 @@ void attention_backward(const AttentionShape& shape, MatrixView<const T> dout, M
     static thread_local AlignedVector<T> scratch;
     const Head<T> head(shape, task, hidden);
     const T scale = T(1) / std::sqrt(static_cast<T>(head.size));
-    const MatrixView<const T> p(probabilities + task * shape.sequence * shape.sequence, head.length, head.length,
-                                shape.sequence);
+    const MatrixView<const T> p(probabilities + task * shape.sequence * shape.sequence, head.length,
+                                head.length, shape.sequence);
     for (const std::int64_t offset : {std::int64_t{0}, hidden, 2 * hidden}) {
       clear_padding(head, shape.sequence, dqkv, offset);
     }
@@ -152,8 +155,8 @@ void attention_backward(const AttentionShape& shape, MatrixView<const T> dout, M
 
 template void attention(const AttentionShape&, MatrixView<const float>, float*, MatrixView<float>);
 template void attention(const AttentionShape&, MatrixView<const double>, double*, MatrixView<double>);
-template void attention_backward(const AttentionShape&, MatrixView<const float>, MatrixView<const float>, const float*,
-                                 MatrixView<float>);
+template void attention_backward(const AttentionShape&, MatrixView<const float>, MatrixView<const float>,
+                                 const float*, MatrixView<float>);
 template void attention_backward(const AttentionShape&, MatrixView<const double>, MatrixView<const double>,
                                  const double*, MatrixView<double>);
 

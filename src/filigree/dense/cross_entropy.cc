@@ -48,8 +48,12 @@ HWY_INLINE RowLoss Row(T* x, const T* bias, std::int64_t label, std::int64_t n) 
           at_label == max};
 }
 
-RowLoss RowF32(float* x, const float* bias, std::int64_t label, std::int64_t n) { return Row(x, bias, label, n); }
-RowLoss RowF64(double* x, const double* bias, std::int64_t label, std::int64_t n) { return Row(x, bias, label, n); }
+RowLoss RowF32(float* x, const float* bias, std::int64_t label, std::int64_t n) {
+  return Row(x, bias, label, n);
+}
+RowLoss RowF64(double* x, const double* bias, std::int64_t label, std::int64_t n) {
+  return Row(x, bias, label, n);
+}
 
 }  // namespace
 }  // namespace filigree::dense::HWY_NAMESPACE
@@ -76,7 +80,8 @@ double cross_entropy(MatrixView<T> logits, const T* bias, const std::int64_t* la
   parallel_chunks(logits.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       if (labels[r] < 0 || labels[r] >= logits.columns) {
-        fail_usage("cross_entropy: label {} of row {} is not one of {} classes", labels[r], r, logits.columns);
+        fail_usage("cross_entropy: label {} of row {} is not one of {} classes", labels[r], r,
+                   logits.columns);
       }
       rows[static_cast<std::size_t>(r)] = kernel(logits.row(r), bias, labels[r], logits.columns);
     }

@@ -7,7 +7,7 @@
 #define HWY_TARGET_INCLUDE "filigree/dense/gelu.cc"
 #include <hwy/foreach_target.h>
 //
-#include "filigree/dense/simd-inl.h"
+#include "filigree/dense/exp-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace filigree::dense::HWY_NAMESPACE {
@@ -44,7 +44,8 @@ void ForwardF64(const double* x, const double* bias, double* y, std::int64_t n) 
 void BackwardF32(const float* dy, const float* x, const float* bias, float* dx, float* sums, std::int64_t n) {
   Backward(dy, x, bias, dx, sums, n);
 }
-void BackwardF64(const double* dy, const double* x, const double* bias, double* dx, double* sums, std::int64_t n) {
+void BackwardF64(const double* dy, const double* x, const double* bias, double* dx, double* sums,
+                 std::int64_t n) {
   Backward(dy, x, bias, dx, sums, n);
 }
 
@@ -79,7 +80,8 @@ void bias_gelu(MatrixView<const T> x, const T* bias, MatrixView<T> y) {
 }
 
 template <typename T>
-void bias_gelu_backward(MatrixView<const T> dy, MatrixView<const T> x, const T* bias, MatrixView<T> dx, T* dbias) {
+void bias_gelu_backward(MatrixView<const T> dy, MatrixView<const T> x, const T* bias, MatrixView<T> dx,
+                        T* dbias) {
   const auto kernel = backward_kernel(T{});
   for_rows_with_sums(x.rows, x.columns, dbias, [&](std::int64_t begin, std::int64_t end, T* sums) {
     for (std::int64_t r = begin; r < end; ++r) kernel(dy.row(r), x.row(r), bias, dx.row(r), sums, x.columns);
@@ -88,8 +90,8 @@ void bias_gelu_backward(MatrixView<const T> dy, MatrixView<const T> x, const T* 
 
 template void bias_gelu(MatrixView<const float>, const float*, MatrixView<float>);
 template void bias_gelu(MatrixView<const double>, const double*, MatrixView<double>);
-template void bias_gelu_backward(MatrixView<const float>, MatrixView<const float>, const float*, MatrixView<float>,
-                                 float*);
+template void bias_gelu_backward(MatrixView<const float>, MatrixView<const float>, const float*,
+                                 MatrixView<float>, float*);
 template void bias_gelu_backward(MatrixView<const double>, MatrixView<const double>, const double*,
                                  MatrixView<double>, double*);
 

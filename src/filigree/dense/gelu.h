@@ -1,4 +1,5 @@
-// GELU (Hendrycks and Gimpel 2016, arXiv 1606.08415) in its exact form x * Phi(x), fused with the bias before it.
+// GELU (Hendrycks and Gimpel 2016, arXiv 1606.08415) in its exact form x * Phi(x), fused with the bias before
+// it.
 #pragma once
 
 #include "filigree/numerics/matrix_view.h"
@@ -12,6 +13,7 @@ void bias_gelu(MatrixView<const T> x, const T* bias, MatrixView<T> y);
 // dx = dy * gelu'(x + bias), and, where asked, dbias[c] = sum over rows of dx. dx may be dy.
 // dbias: columns, or nullptr.
 template <typename T>
-void bias_gelu_backward(MatrixView<const T> dy, MatrixView<const T> x, const T* bias, MatrixView<T> dx, T* dbias);
+void bias_gelu_backward(MatrixView<const T> dy, MatrixView<const T> x, const T* bias, MatrixView<T> dx,
+                        T* dbias);
 
 }  // namespace filigree::dense

@@ -15,8 +15,8 @@ CBLAS_TRANSPOSE to_cblas(Transpose t) { return t == Transpose::kYes ? CblasTrans
 }  // namespace
 
 template <typename T>
-void gemm(Transpose transpose_a, Transpose transpose_b, T alpha, MatrixView<const T> a, MatrixView<const T> b, T beta,
-          MatrixView<T> c) {
+void gemm(Transpose transpose_a, Transpose transpose_b, T alpha, MatrixView<const T> a, MatrixView<const T> b,
+          T beta, MatrixView<T> c) {
   const std::int64_t m = transpose_a == Transpose::kYes ? a.columns : a.rows;
   const std::int64_t k = transpose_a == Transpose::kYes ? a.rows : a.columns;
   const std::int64_t k_of_b = transpose_b == Transpose::kYes ? b.columns : b.rows;
@@ -25,6 +25,14 @@ void gemm(Transpose transpose_a, Transpose transpose_b, T alpha, MatrixView<cons
     fail_usage("gemm: {} x {} times {} x {} does not give {} x {}", m, k, k_of_b, n, c.rows, c.columns);
   }
   if (m == 0 || n == 0) return;
+  if (k == 0) {  // BLAS may reject the stride of an operand without columns
+    for (std::int64_t r = 0; r < m; ++r) {
+      for (T *element = c.row(r), *end = element + n; element != end; ++element) {
+        *element = beta == T(0) ? T(0) : beta * *element;
+      }
+    }
+    return;
+  }
   const auto i = [](std::int64_t value) { return static_cast<blasint>(value); };
   if constexpr (std::is_same_v<T, float>) {
     cblas_sgemm(CblasRowMajor, to_cblas(transpose_a), to_cblas(transpose_b), i(m), i(n), i(k), alpha, a.data,

@@ -144,13 +144,13 @@ constexpr std::int64_t kRowsPerTask = 16;
 }  // namespace
 
 template <typename T>
-void add_layer_norm(MatrixView<const T> x, const T* bias, MatrixView<const T> residual, const T* gamma, const T* beta,
-                    T epsilon, MatrixView<T> sum, MatrixView<T> y, T* mean, T* rstd) {
+void add_layer_norm(MatrixView<const T> x, const T* bias, MatrixView<const T> residual, const T* gamma,
+                    const T* beta, T epsilon, MatrixView<T> sum, MatrixView<T> y, T* mean, T* rstd) {
   const auto kernel = forward_kernel(T{});
   parallel_chunks(x.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
-      kernel({x.row(r), bias, residual.data == nullptr ? nullptr : residual.row(r), gamma, beta, epsilon, sum.row(r),
-              y.row(r), mean + r, rstd + r},
+      kernel({x.row(r), bias, residual.data == nullptr ? nullptr : residual.row(r), gamma, beta, epsilon,
+              sum.row(r), y.row(r), mean + r, rstd + r},
              x.columns);
     }
   });
@@ -158,15 +158,15 @@ void add_layer_norm(MatrixView<const T> x, const T* bias, MatrixView<const T> re
 
 template <typename T>
 void add_layer_norm_backward(MatrixView<const T> dy, MatrixView<const T> dsum_in, MatrixView<const T> sum,
-                             const T* gamma, const T* mean, const T* rstd, MatrixView<T> dsum, T* dgamma, T* dbeta,
-                             T* dbias) {
+                             const T* gamma, const T* mean, const T* rstd, MatrixView<T> dsum, T* dgamma,
+                             T* dbeta, T* dbias) {
   const auto kernel = backward_kernel(T{});
   const std::int64_t n = dy.columns;
   AlignedVector<T> sums(static_cast<std::size_t>(3 * n));
   for_rows_with_sums(dy.rows, 3 * n, sums.data(), [&](std::int64_t begin, std::int64_t end, T* partial) {
     for (std::int64_t r = begin; r < end; ++r) {
-      kernel({dy.row(r), dsum_in.data == nullptr ? nullptr : dsum_in.row(r), sum.row(r), gamma, mean[r], rstd[r],
-              dsum.row(r), partial, partial + n, partial + 2 * n},
+      kernel({dy.row(r), dsum_in.data == nullptr ? nullptr : dsum_in.row(r), sum.row(r), gamma, mean[r],
+              rstd[r], dsum.row(r), partial, partial + n, partial + 2 * n},
              n);
     }
   });
@@ -177,16 +177,16 @@ void add_layer_norm_backward(MatrixView<const T> dy, MatrixView<const T> dsum_in
   }
 }
 
-template void add_layer_norm(MatrixView<const float>, const float*, MatrixView<const float>, const float*, const float*,
-                             float, MatrixView<float>, MatrixView<float>, float*, float*);
+template void add_layer_norm(MatrixView<const float>, const float*, MatrixView<const float>, const float*,
+                             const float*, float, MatrixView<float>, MatrixView<float>, float*, float*);
 template void add_layer_norm(MatrixView<const double>, const double*, MatrixView<const double>, const double*,
                              const double*, double, MatrixView<double>, MatrixView<double>, double*, double*);
-template void add_layer_norm_backward(MatrixView<const float>, MatrixView<const float>, MatrixView<const float>,
-                                      const float*, const float*, const float*, MatrixView<float>, float*, float*,
-                                      float*);
-template void add_layer_norm_backward(MatrixView<const double>, MatrixView<const double>, MatrixView<const double>,
-                                      const double*, const double*, const double*, MatrixView<double>, double*,
-                                      double*, double*);
+template void add_layer_norm_backward(MatrixView<const float>, MatrixView<const float>,
+                                      MatrixView<const float>, const float*, const float*, const float*,
+                                      MatrixView<float>, float*, float*, float*);
+template void add_layer_norm_backward(MatrixView<const double>, MatrixView<const double>,
+                                      MatrixView<const double>, const double*, const double*, const double*,
+                                      MatrixView<double>, double*, double*, double*);
 
 }  // namespace filigree::dense
 #endif

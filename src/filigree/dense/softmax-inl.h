@@ -7,7 +7,7 @@
 #define FILIGREE_DENSE_SOFTMAX_INL_H_
 #endif
 
-#include "filigree/dense/simd-inl.h"
+#include "filigree/dense/exp-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace filigree::dense::HWY_NAMESPACE {
@@ -24,16 +24,16 @@ HWY_INLINE T RowMax(const T* x, std::int64_t n) {
   return top;
 }
 
-// x <- exp(scale * x - scale * max), gives their sum. n > 0.
+// x <- exp(scale * (x - max)), gives their sum. n > 0.
 template <typename T>
 HWY_INLINE T ExpRow(T* x, std::int64_t n, T scale, T max) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto scale_v = hn::Set(d, scale);
-  const auto shift = hn::Set(d, scale * max);
+  const auto max_v = hn::Set(d, max);
   auto total = hn::Zero(d);
   for (std::int64_t i = 0; i < n; i += lanes) {
-    auto e = ExpOf(d, hn::MulSub(LoadPart(d, x + i, n - i), scale_v, shift));
+    auto e = ExpOf(d, hn::Mul(hn::Sub(LoadPart(d, x + i, n - i), max_v), scale_v));
     StorePart(e, d, x + i, n - i);
     if (n - i < lanes) e = hn::IfThenElseZero(hn::FirstN(d, static_cast<std::size_t>(n - i)), e);
     total = hn::Add(total, e);

@@ -6,7 +6,8 @@
 namespace filigree {
 
 // Sum of squares in double over fixed chunks added in order: the same bits for any number of
-// threads. NaN or infinity among the values makes it NaN or infinite, and nothing else does.
+// threads. NaN or infinity among the values makes it NaN or infinite; nothing else does among floats,
+// whose squares all fit (doubles beyond 1e154 overflow: find_non_finite tells the two apart).
 double sum_of_squares(const float* values, std::int64_t count);
 double sum_of_squares(const double* values, std::int64_t count);
 
