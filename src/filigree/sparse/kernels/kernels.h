@@ -92,7 +92,7 @@ constexpr std::int64_t sdd_chunk(std::int64_t columns) {
   return std::clamp<std::int64_t>(kElements / columns / 16 * 16, 32, 256);
 }
 // Columns of the grouped side that are copied at once.
-constexpr std::int64_t kSddColumns = 16;
+constexpr std::int64_t kSddColumns = 64;
 constexpr std::int64_t sdd_scratch(std::int64_t columns) {
   return sdd_chunk(columns) * (columns + kSddColumns);
 }

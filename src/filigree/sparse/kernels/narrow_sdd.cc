@@ -116,8 +116,7 @@ template <int kBlock>
 void Sdd(const SddTask<float>& task) {
   constexpr int kBlocks = kBlock == 1 ? 8 : (kManyRegisters ? 4 : 2);
   constexpr std::int64_t kVectorTokens = kLanes / kBlock;
-  // Groups are copied 16 columns at a time: a cache line of each token.
-  constexpr std::int64_t kGroups = 16 / kBlock;
+  constexpr std::int64_t kGroups = kSddColumns / kBlock;
   const float* grouped = task.by_columns ? task.x : task.dy;
   const float* other = task.by_columns ? task.dy : task.x;
   const std::int64_t grouped_stride = task.by_columns ? task.x_stride : task.dy_stride;
@@ -138,9 +137,10 @@ void Sdd(const SddTask<float>& task) {
       const std::int64_t groups = begin + kGroups < task.last_group ? kGroups : task.last_group - begin;
       const float* columns = grouped + first * grouped_stride + begin * kBlock;
       CopyGroups<kBlock>(columns, grouped_stride, groups * kBlock, tokens, padded, group_copy);
-      for (std::int64_t t = 0; t < tokens; ++t) __builtin_prefetch(columns + t * grouped_stride + 16, 0, 2);
+      RowPrefetcher next_columns(columns + kSddColumns, grouped_stride, kSddColumns, tokens, groups);
       for (std::int64_t g = 0; g < groups; ++g) {
         next.step();
+        next_columns.step();
         const Chunk chunk{group_copy + g * padded * kBlock, other_copy, padded, first > 0 || task.accumulate};
         OneGroup<kBlock, kBlocks>(task, chunk, task.blocks.offsets[begin + g],
                                   task.blocks.offsets[begin + g + 1]);

@@ -36,36 +36,40 @@ namespace hn = hwy::HWY_NAMESPACE;
 constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int kCacheLine = 64;
 
-// Fetches the rows of x that come next into L2, a few lines at a time between other work, so that
-// copying them later does not wait for memory.
-struct RowPrefetcher {
-  const char* row;
-  std::int64_t stride;
-  std::int64_t row_bytes;
-  std::int64_t bytes_left;
-  std::int64_t bytes_per_step;
-  std::int64_t at = 0;
-
-  RowPrefetcher(const float* x, std::int64_t x_stride, std::int64_t columns, std::int64_t rows,
+// Fetches the rows that are copied next into L2, a few cache lines at a time between other work: copying
+// them later does not wait for memory then, and no burst of misses holds up the work in between.
+class RowPrefetcher {
+ public:
+  // To be called `steps` times.
+  RowPrefetcher(const float* rows, std::int64_t stride, std::int64_t columns, std::int64_t count,
                 std::int64_t steps)
-      : row(reinterpret_cast<const char*>(x)),
-        stride(x_stride * static_cast<std::int64_t>(sizeof(float))),
-        row_bytes(columns * static_cast<std::int64_t>(sizeof(float))),
-        bytes_left(rows * row_bytes),
-        bytes_per_step(bytes_left / (steps > 0 ? steps : 1) + kCacheLine) {}
+      : row_(reinterpret_cast<const char*>(rows)),
+        stride_(stride * static_cast<std::int64_t>(sizeof(float))),
+        row_bytes_(columns * static_cast<std::int64_t>(sizeof(float))) {
+    lines_ = count * ((row_bytes_ + kCacheLine - 1) / kCacheLine);
+    lines_per_step_ = lines_ / (steps > 0 ? steps : 1) + 1;
+  }
 
   HWY_INLINE void step() {
-    if (bytes_left <= 0) return;
-    bytes_left -= bytes_per_step;
-    for (std::int64_t left = bytes_per_step; left > 0; left -= kCacheLine) {
-      __builtin_prefetch(row + at, 0, 2);
-      at += kCacheLine;
-      if (at >= row_bytes) {
-        at = 0;
-        row += stride;
+    std::int64_t left = lines_per_step_ < lines_ ? lines_per_step_ : lines_;
+    lines_ -= left;
+    for (; left > 0; --left) {
+      __builtin_prefetch(row_ + at_, 0, 2);
+      at_ += kCacheLine;
+      if (at_ >= row_bytes_) {
+        at_ = 0;
+        row_ += stride_;
       }
     }
   }
+
+ private:
+  const char* row_;
+  std::int64_t stride_;
+  std::int64_t row_bytes_;
+  std::int64_t lines_;
+  std::int64_t lines_per_step_;
+  std::int64_t at_ = 0;
 };
 
 }  // namespace filigree::sparse::kernels::HWY_NAMESPACE

@@ -35,6 +35,9 @@ constexpr int kVectors = kBlock / static_cast<int>(hn::MaxLanes(Outputs<kBlock>(
 template <int kBlock>
 constexpr int kTile = kManyRegisters ? 16 : 12 / kVectors<kBlock>;
 
+// Lines of the next tile are fetched once in so many blocks.
+constexpr std::int64_t kBlocksPerStep = 4;
+
 template <int kBlock>
 HWY_INLINE void CopyTile(const DdsTask<float>& task, std::int64_t first, std::int64_t tokens) {
   const Outputs<kBlock> d;
@@ -52,7 +55,7 @@ HWY_INLINE void CopyTile(const DdsTask<float>& task, std::int64_t first, std::in
 
 // Output group g of kTokens tokens. x: the tokens' place in the copied tile.
 template <int kBlock, int kTokens>
-void Group(const DdsTask<float>& task, std::int64_t g, const float* x, float* y) {
+void Group(const DdsTask<float>& task, std::int64_t g, const float* x, float* y, RowPrefetcher& next) {
   using D = Outputs<kBlock>;
   const D d;
   constexpr int kLanes = static_cast<int>(hn::MaxLanes(d));
@@ -73,6 +76,7 @@ void Group(const DdsTask<float>& task, std::int64_t g, const float* x, float* y)
   for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
     const float* w = task.values + task.blocks.position(q) * kBlock * kBlock;
     const float* x_block = x + std::int64_t{task.blocks.others[q]} * kTile<kBlock> * kBlock;
+    if (q % kBlocksPerStep == 0) next.step();
     FILIGREE_UNROLL for (int i = 0; i < kBlock; ++i) {
       hn::Vec<D> weight[kVectors<kBlock>];
       FILIGREE_UNROLL for (int v = 0; v < kVectors<kBlock>; ++v) {
@@ -96,32 +100,32 @@ void Group(const DdsTask<float>& task, std::int64_t g, const float* x, float* y)
 // A tile with fewer tokens than registers hold is taken in parts of half the size each.
 template <int kBlock, int kTokens>
 HWY_INLINE void GroupOfTokens(const DdsTask<float>& task, std::int64_t g, std::int64_t tokens, const float* x,
-                              float* y) {
+                              float* y, RowPrefetcher& next) {
   if (tokens >= kTokens) {
-    Group<kBlock, kTokens>(task, g, x, y);
+    Group<kBlock, kTokens>(task, g, x, y, next);
     tokens -= kTokens;
     x += kTokens * kBlock;
     y += kTokens * task.y_stride;
   }
   if constexpr (kTokens > 1) {
-    if (tokens > 0) GroupOfTokens<kBlock, (kTokens + 1) / 2>(task, g, tokens, x, y);
+    if (tokens > 0) GroupOfTokens<kBlock, (kTokens + 1) / 2>(task, g, tokens, x, y, next);
   }
 }
 
 template <int kBlock>
 void Dds(const DdsTask<float>& task) {
-  constexpr std::int64_t kStep = kTile<kBlock>;
+  constexpr int kStep = kTile<kBlock>;
+  const std::int64_t blocks = task.blocks.offsets[task.last_group] - task.blocks.offsets[task.first_group];
   for (std::int64_t first = 0; first < task.tokens; first += kStep) {
     const std::int64_t left = task.tokens - first;
     const std::int64_t tokens = left < kStep ? left : kStep;
     CopyTile<kBlock>(task, first, tokens);
     const std::int64_t behind = left - tokens + task.tokens_behind;
     RowPrefetcher next(task.x + (first + tokens) * task.x_stride, task.x_stride, task.x_columns,
-                       behind < kStep ? behind : kStep, task.last_group - task.first_group);
+                       behind < kStep ? behind : kStep, blocks / kBlocksPerStep);
+    float* y = task.y + first * task.y_stride;
     for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
-      next.step();
-      GroupOfTokens<kBlock, kTile<kBlock> >(task, g, tokens, task.scratch,
-                                            task.y + first * task.y_stride + g * kBlock);
+      GroupOfTokens<kBlock, kStep>(task, g, tokens, task.scratch, y + g * kBlock, next);
     }
   }
 }

@@ -141,6 +141,7 @@ HWY_INLINE void OneGroup(const SddTask<float>& task, std::int64_t g, std::int64_
 
 template <int kBlock>
 void Sdd(const SddTask<float>& task) {
+  constexpr std::int64_t kGroups = kSddColumns / kBlock;
   const float* grouped = task.by_columns ? task.x : task.dy;
   const float* other = task.by_columns ? task.dy : task.x;
   const std::int64_t grouped_stride = task.by_columns ? task.x_stride : task.dy_stride;
@@ -157,12 +158,16 @@ void Sdd(const SddTask<float>& task) {
     const std::int64_t behind = left - tokens;
     RowPrefetcher next(other + (first + tokens) * other_stride, other_stride, other_columns,
                        behind < chunk ? behind : chunk, task.last_group - task.first_group);
-    for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
-      next.step();
-      const float* group = grouped + first * grouped_stride + g * kBlock;
-      Copy<kBlock>(group, grouped_stride, kBlock, tokens, group_copy);
-      for (std::int64_t t = 0; t < tokens; ++t) __builtin_prefetch(group + t * grouped_stride + kBlock, 0, 2);
-      OneGroup<kBlock>(task, g, tokens, group_copy, other_copy, add);
+    for (std::int64_t begin = task.first_group; begin < task.last_group; begin += kGroups) {
+      const std::int64_t groups = begin + kGroups < task.last_group ? kGroups : task.last_group - begin;
+      const float* columns = grouped + first * grouped_stride + begin * kBlock;
+      Copy<kBlock>(columns, grouped_stride, groups * kBlock, tokens, group_copy);
+      RowPrefetcher next_columns(columns + kSddColumns, grouped_stride, kSddColumns, tokens, groups);
+      for (std::int64_t g = 0; g < groups; ++g) {
+        next.step();
+        next_columns.step();
+        OneGroup<kBlock>(task, begin + g, tokens, group_copy + g * tokens * kBlock, other_copy, add);
+      }
     }
   }
 }
