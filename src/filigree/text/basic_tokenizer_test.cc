@@ -79,16 +79,19 @@ TEST(BasicTokenizer, InvalidBytesAreDropped) {
 // The fast path against the plain one, for each character, alone and amid others.
 TEST(BasicTokenizer, AgreesWithThePlainOneOnEachCharacter) {
   std::string text;
+  int characters = 0;
   for (char32_t c = 0; c <= 0x10FFFF; ++c) {
     if (c >= 0xD800 && c <= 0xDFFF) continue;
-    // Most of the planes from the third on is unassigned: a sample does.
-    if (c >= 0x30000 && c % 97 != 0 && !(c >= 0xE0000 && c <= 0xE0200)) continue;
-    text.assign(1, 'A');
+    // Ideographs, and planes that are empty or for private use: a sample does.
+    if (c >= 0x20000 && c % 97 != 0 && !(c >= 0xE0000 && c <= 0xE0200)) continue;
+    text += " A";
     append_utf8(c, text);
     text += "b ";
     append_utf8(c, text);
+    if (++characters % 32 != 0 && c != 0x10FFFF) continue;
     ASSERT_EQ(uncased().words(text), plain_bert_words(text, true)) << std::hex << static_cast<unsigned>(c);
     ASSERT_EQ(cased().words(text), plain_bert_words(text, false)) << std::hex << static_cast<unsigned>(c);
+    text.clear();
   }
 }
 
@@ -98,7 +101,7 @@ TEST(BasicTokenizer, AgreesWithThePlainOneOnRandomText) {
       U"\u03A3\u03A3\u03C3'.: \n\u00A0\u0301\u0323\u0345\u302E\u302F\U0001D165\U0001D15E\u4E00\u037E"
       U"aAzZ09\u00C9\u0130\uAC00\u0F71\u0F72\U00016FF0\U00016FF1\U0001F999\u200D";
   Philox random(7, Purpose::kTest);
-  for (int round = 0; round < 100000; ++round) {
+  for (int round = 0; round < 30000; ++round) {
     std::string text;
     const std::uint64_t length = 1 + random.below(12);
     for (std::uint64_t i = 0; i < length; ++i) {

@@ -97,7 +97,7 @@ TEST_F(PrepareTest, WritesWhatTheTokenizerGives) {
 }
 
 TEST_F(PrepareTest, SameBytesForAnyNumberOfThreads) {
-  PrepareOptions job = options({folder_.write("a.txt", made_up_text(5000000))});
+  PrepareOptions job = options({folder_.write("a.txt", made_up_text(3000000))});
   std::map<std::string, std::string> first;
   for (const int threads : {1, 2, 5}) {
     set_thread_count(threads);
@@ -112,7 +112,7 @@ TEST_F(PrepareTest, SameBytesForAnyNumberOfThreads) {
 }
 
 TEST_F(PrepareTest, AShareIsHeldOutAndNothingIsLost) {
-  const auto input = folder_.write("a.txt", made_up_text(3000000));
+  const auto input = folder_.write("a.txt", made_up_text(1500000));
   PrepareOptions job = options({input});
   job.valid_share = 0;
   const PrepareSummary whole = prepare(job);
@@ -175,7 +175,7 @@ TEST_F(PrepareTest, InvalidUtf8IsNamedOrDropped) {
 
 // The first bad place of the input is named, whichever thread comes upon one first.
 TEST_F(PrepareTest, TheFirstOfManyErrorsIsNamed) {
-  std::string text = made_up_text(6000000);
+  std::string text = made_up_text(4000000);
   const std::size_t place = text.find("\u00C9nd", text.size() / 4);
   for (std::size_t bad = place; bad != std::string::npos; bad = text.find("\u00C9nd", bad))
     text[bad] = '\xFF';
@@ -232,7 +232,7 @@ TEST_F(PrepareTest, AFailureKeepsTheFilesOfAnEarlierRun) {
   EXPECT_EQ(output(), before);
 
   // As on a full disk: writes fail from some size on.
-  job.inputs = {folder_.write("more.txt", made_up_text(3000000))};
+  job.inputs = {folder_.write("more.txt", made_up_text(1500000))};
   rlimit old_limit{};
   getrlimit(RLIMIT_FSIZE, &old_limit);
   const auto old_handler = std::signal(SIGXFSZ, SIG_IGN);
