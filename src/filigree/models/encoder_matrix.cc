@@ -59,7 +59,8 @@ EncoderMatrix::EncoderMatrix(std::vector<std::string> names, std::int64_t out, s
       for_each_block(*patterns_[p], [&](std::int64_t position, std::int64_t row, std::int64_t column) {
         const BlockPlace place = block_place(p, row, column, position);
         for (std::int64_t r = 0; r < b; ++r) {
-          std::copy_n(dense.data() + (row * b + r) * in + column * b, b, data + place.offset + r * place.row_stride);
+          std::copy_n(dense.data() + (row * b + r) * in + column * b, b,
+                      data + place.offset + r * place.row_stride);
         }
       });
     }

@@ -23,8 +23,9 @@ class EncoderMatrix {
   // Parts of out x in. `first_index` numbers the parts within the model: it names their random streams.
   // The values' parameter is added to `parameters`.
   // Errors (usage): the block does not divide the shape; a density that is not in (0, 1].
-  EncoderMatrix(std::vector<std::string> names, std::int64_t out, std::int64_t in, const SparsityConfig& sparsity,
-                std::uint64_t seed, std::uint64_t first_index, ParameterList& parameters);
+  EncoderMatrix(std::vector<std::string> names, std::int64_t out, std::int64_t in,
+                const SparsityConfig& sparsity, std::uint64_t seed, std::uint64_t first_index,
+                ParameterList& parameters);
 
   // x: [tokens, in]; bias: [parts * out] or none.
   Tensor apply(const Tensor& x, const OptionalTensor& bias) const;

@@ -11,7 +11,8 @@ std::vector<float> truncated_normal_matrix(std::uint64_t seed, std::uint64_t ind
   parallel_tasks(rows, [&](std::int64_t row, int) {
     Philox random(seed, Purpose::kInitialise, index, static_cast<std::uint32_t>(row));
     float* out = values.data() + row * columns;
-    for (std::int64_t c = 0; c < columns; ++c) out[c] = static_cast<float>(kInitialStd * random.truncated_normal(2));
+    for (std::int64_t c = 0; c < columns; ++c)
+      out[c] = static_cast<float>(kInitialStd * random.truncated_normal(2));
   });
   return values;
 }

@@ -27,10 +27,12 @@ double gradient_norm(const ParameterList& parameters, std::int64_t step) {
     const double squares = sum_of_squares(grad.data_ptr<float>(), grad.numel());
     if (!std::isfinite(squares)) {
       const std::int64_t at = find_non_finite(grad.data_ptr<float>(), grad.numel());
-      fail("the gradient of {} is {} at step {}; the last checkpoint is kept: resume from it with a lower --lr or a "
-           "longer --warmup",
-           part_name(*parameter, std::max<std::int64_t>(at, 0)),
-           at >= 0 ? fmt::format("{}", grad.data_ptr<float>()[at]) : "too large", step);
+      fail(
+          "the gradient of {} is {} at step {}; the last checkpoint is kept: resume from it with a lower "
+          "--lr or a "
+          "longer --warmup",
+          part_name(*parameter, std::max<std::int64_t>(at, 0)),
+          at >= 0 ? fmt::format("{}", grad.data_ptr<float>()[at]) : "too large", step);
     }
     total += squares;
   }

@@ -27,10 +27,10 @@ struct ParameterPart {
 };
 
 struct Parameter {
-  Tensor value;          // float, contiguous, a leaf that requires its gradient
-  bool decay = false;    // weight decay applies: matrices yes; biases and norms no
+  Tensor value;        // float, contiguous, a leaf that requires its gradient
+  bool decay = false;  // weight decay applies: matrices yes; biases and norms no
   std::vector<ParameterPart> parts;
-  Tensor first_moment;   // of value's shape, zero at the start
+  Tensor first_moment;  // of value's shape, zero at the start
   Tensor second_moment;
 
   // The name of the first part, for messages.

@@ -36,8 +36,8 @@ Pattern pattern_of(const sparse::BsrPattern& like, const std::vector<std::int32_
     columns.push_back(static_cast<std::int32_t>(id % like.block_columns()));
   }
   std::partial_sum(offsets.begin(), offsets.end(), offsets.begin());
-  return std::make_shared<const sparse::BsrPattern>(like.rows(), like.columns(), like.block(), std::move(offsets),
-                                                    std::move(columns));
+  return std::make_shared<const sparse::BsrPattern>(like.rows(), like.columns(), like.block(),
+                                                    std::move(offsets), std::move(columns));
 }
 
 // `count` of `from`, at random, rising.
@@ -57,8 +57,8 @@ std::array<float*, 3> tensors_of(const Parameter& parameter) {
           parameter.second_moment.data_ptr<float>()};
 }
 
-// Puts the part's values and moments into the new pattern's order. Only blocks of `kept` bring theirs along; all
-// others of `after` become zero, also one that was pruned and has come straight back.
+// Puts the part's values and moments into the new pattern's order. Only blocks of `kept` bring theirs along;
+// all others of `after` become zero, also one that was pruned and has come straight back.
 void move_values(EncoderMatrix& matrix, std::size_t part, const std::vector<std::int32_t>& before,
                  const std::vector<std::int32_t>& kept_ids, const std::vector<std::int32_t>& after) {
   const std::int64_t b = matrix.block();
@@ -149,7 +149,8 @@ Pattern SparseTraining::move_blocks(EncoderMatrix& matrix, std::size_t part, std
   // A full matrix has nowhere to go.
   if (places == blocks) moved = 0;
 
-  // Least L1 norm first. The sum runs in double so that a masked twin with the same values chooses the same blocks.
+  // Least L1 norm first. The sum runs in double so that a masked twin with the same values chooses the same
+  // blocks.
   const std::int64_t b = matrix.block();
   const float* values = matrix.parameter().value.data_ptr<float>();
   std::vector<double> score(before.size());
@@ -157,12 +158,14 @@ Pattern SparseTraining::move_blocks(EncoderMatrix& matrix, std::size_t part, std
     const auto place = matrix.block_place(part, before[i] / pattern.block_columns(),
                                           before[i] % pattern.block_columns(), static_cast<std::int64_t>(i));
     for (std::int64_t r = 0; r < b; ++r) {
-      for (std::int64_t c = 0; c < b; ++c) score[i] += std::abs(values[place.offset + r * place.row_stride + c]);
+      for (std::int64_t c = 0; c < b; ++c)
+        score[i] += std::abs(values[place.offset + r * place.row_stride + c]);
     }
   }
   std::vector<std::size_t> by_score(before.size());
   std::iota(by_score.begin(), by_score.end(), std::size_t{0});
-  std::stable_sort(by_score.begin(), by_score.end(), [&](std::size_t x, std::size_t y) { return score[x] < score[y]; });
+  std::stable_sort(by_score.begin(), by_score.end(),
+                   [&](std::size_t x, std::size_t y) { return score[x] < score[y]; });
 
   std::vector<std::int32_t> pruned;
   std::vector<std::int32_t> kept;
@@ -206,7 +209,8 @@ Pattern SparseTraining::move_blocks(EncoderMatrix& matrix, std::size_t part, std
 
 double SparseTraining::coverage(const std::string& part) const {
   const auto& active = histories_.at(part).ever_active;
-  return static_cast<double>(std::count(active.begin(), active.end(), 1)) / static_cast<double>(active.size());
+  return static_cast<double>(std::count(active.begin(), active.end(), 1)) /
+         static_cast<double>(active.size());
 }
 
 double SparseTraining::coverage() const {

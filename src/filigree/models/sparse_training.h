@@ -14,9 +14,9 @@ namespace filigree::models {
 
 // When the pattern moves, and how much of it.
 struct PatternSchedule {
-  std::int64_t steps = 1;     // of the whole run
-  std::int64_t updates = 0;   // wanted in the run
-  double prune_ratio = 0.5;   // at the start
+  std::int64_t steps = 1;    // of the whole run
+  std::int64_t updates = 0;  // wanted in the run
+  double prune_ratio = 0.5;  // at the start
 
   // Updates are never closer than this: a newborn block, zero at first, needs time to earn its place.
   static constexpr std::int64_t kShortestInterval = 25;
@@ -32,15 +32,16 @@ struct PatternSchedule {
 struct PatternUpdateResult {
   std::int64_t moved = 0;
   std::int64_t blocks = 0;
-  std::int64_t removed_new = 0;   // moved blocks that the update before had brought
-  std::int64_t new_before = 0;    // blocks that the update before had brought
-  bool crowded = false;           // some matrix had no room but in the places just pruned
+  std::int64_t removed_new = 0;  // moved blocks that the update before had brought
+  std::int64_t new_before = 0;   // blocks that the update before had brought
+  bool crowded = false;          // some matrix had no room but in the places just pruned
 };
 
 // The history that the updates need and the checkpoints keep, a part (a named matrix) each.
 struct PatternHistory {
-  std::vector<std::uint8_t> ever_active;    // [block rows * block columns]
-  std::vector<std::int32_t> born_last;      // ids (row * block columns + column) of the last update's blocks, rising
+  std::vector<std::uint8_t> ever_active;  // [block rows * block columns]
+  std::vector<std::int32_t>
+      born_last;  // ids (row * block columns + column) of the last update's blocks, rising
 };
 
 class SparseTraining {
@@ -52,11 +53,11 @@ class SparseTraining {
   const PatternSchedule& schedule() const { return schedule_; }
   bool moves() const { return schedule_.updates > 0 && !histories_.empty(); }
 
-  // Moves blocks as due after `step`. In each part the round(ratio(step) / prune_ratio * ceil(prune_ratio * blocks))
-  // blocks of least L1 norm go (ties: the first in row order), and as many appear at random places that were
-  // zero before. Where that leaves too few places, all of them and then random ones among the places just
-  // pruned. The number of blocks never changes; values and both Adam moments of the others stay with their
-  // blocks; new blocks start at zero in all three.
+  // Moves blocks as due after `step`. In each part the round(ratio(step) / prune_ratio * ceil(prune_ratio *
+  // blocks)) blocks of least L1 norm go (ties: the first in row order), and as many appear at random places
+  // that were zero before. Where that leaves too few places, all of them and then random ones among the
+  // places just pruned. The number of blocks never changes; values and both Adam moments of the others stay
+  // with their blocks; new blocks start at zero in all three.
   PatternUpdateResult update(std::int64_t step);
 
   // Share of the places that have ever been non-zero, averaged over the matrices (1 - sparsity at the start).

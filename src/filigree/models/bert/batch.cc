@@ -9,7 +9,8 @@ MlmBatch slice(const MlmBatch& whole, std::int64_t begin, std::int64_t end) {
   const std::int64_t first = begin * whole.sequence;
   const std::int64_t last = end * whole.sequence;
   part.ids.assign(whole.ids.begin() + first, whole.ids.begin() + last);
-  if (!whole.type_ids.empty()) part.type_ids.assign(whole.type_ids.begin() + first, whole.type_ids.begin() + last);
+  if (!whole.type_ids.empty())
+    part.type_ids.assign(whole.type_ids.begin() + first, whole.type_ids.begin() + last);
   part.lengths.assign(whole.lengths.begin() + begin, whole.lengths.begin() + end);
   if (!whole.next_labels.empty()) {
     part.next_labels.assign(whole.next_labels.begin() + begin, whole.next_labels.begin() + end);

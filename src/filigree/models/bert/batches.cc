@@ -21,13 +21,18 @@ MlmBatch empty_batch(std::int64_t sequence) {
 
 Batches::Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary, std::int64_t sequence,
                  bool next_sentence, const MaskingConfig& masking, std::uint64_t seed)
-    : corpus_(corpus), vocabulary_(vocabulary), sequence_(sequence), next_sentence_(next_sentence),
-      masker_(vocabulary, masking), seed_(seed) {
+    : corpus_(corpus),
+      vocabulary_(vocabulary),
+      sequence_(sequence),
+      next_sentence_(next_sentence),
+      masker_(vocabulary, masking),
+      seed_(seed) {
   corpus.check_vocabulary(vocabulary);
   windows_ = cut_windows(corpus, vocabulary, sequence - (next_sentence ? 3 : 2));
   if (next_sentence && corpus.document_count() < 2) {
-    fail_data("--next-sentence needs a corpus of at least two documents (a blank line ends one); this one has {}",
-              corpus.document_count());
+    fail_data(
+        "--next-sentence needs a corpus of at least two documents (a blank line ends one); this one has {}",
+        corpus.document_count());
   }
 }
 
@@ -45,7 +50,8 @@ MlmBatch Batches::training(std::int64_t index, std::int64_t size) {
 MlmBatch Batches::validation(std::int64_t index, std::int64_t size) const {
   // A stride that shares no factor with the number of windows visits them all, spread over the corpus.
   const std::int64_t count = sequences();
-  std::int64_t stride = std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(count) * 0.618));
+  std::int64_t stride =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(count) * 0.618));
   while (std::gcd(stride, count) != 1) ++stride;
   MlmBatch batch = empty_batch(sequence_);
   for (std::int64_t i = 0; i < std::min(size, count); ++i) {
@@ -55,7 +61,8 @@ MlmBatch Batches::validation(std::int64_t index, std::int64_t size) const {
   return batch;
 }
 
-void Batches::append(std::int64_t window_index, std::uint64_t stream, std::uint32_t pass, MlmBatch& batch) const {
+void Batches::append(std::int64_t window_index, std::uint64_t stream, std::uint32_t pass,
+                     MlmBatch& batch) const {
   const Window& window = windows_[static_cast<std::size_t>(window_index)];
   std::vector<std::int32_t> ids;
   std::vector<std::int32_t> types;

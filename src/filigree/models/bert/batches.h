@@ -14,17 +14,18 @@ namespace filigree::models {
 class Batches {
  public:
   // Errors (bad data): the corpus was prepared with another vocabulary, or is too small.
-  Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary, std::int64_t sequence, bool next_sentence,
-          const MaskingConfig& masking, std::uint64_t seed);
+  Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary, std::int64_t sequence,
+          bool next_sentence, const MaskingConfig& masking, std::uint64_t seed);
 
   // Sequences of one pass over the data.
   std::int64_t sequences() const { return static_cast<std::int64_t>(windows_.size()); }
 
-  // Training batch `index` (from 0) of `size` sequences: sequence index * size + i of an endless row of passes,
-  // each shuffled anew and masked anew. Not thread-safe (the order of the last pass is kept).
+  // Training batch `index` (from 0) of `size` sequences: sequence index * size + i of an endless row of
+  // passes, each shuffled anew and masked anew. Not thread-safe (the order of the last pass is kept).
   MlmBatch training(std::int64_t index, std::int64_t size);
 
-  // Validation batch `index`: the corpus's sequences in an order and with masks that never change; wraps around.
+  // Validation batch `index`: the corpus's sequences in an order and with masks that never change; wraps
+  // around.
   MlmBatch validation(std::int64_t index, std::int64_t size) const;
 
  private:

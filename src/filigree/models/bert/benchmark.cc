@@ -84,7 +84,8 @@ class Contender {
 }  // namespace
 
 void run_pretrain_benchmark(const PretrainOptions& options) {
-  if (options.density >= 1) fail_usage("--benchmark compares sparse with dense: give --density below 1, such as 0.1");
+  if (options.density >= 1)
+    fail_usage("--benchmark compares sparse with dense: give --density below 1, such as 0.1");
   Contender sparse(options, options.density);
   Contender dense(options, 1);
   {

@@ -48,27 +48,30 @@ Bert::Bert(const BertConfig& config, std::uint64_t seed) : config_(config), seed
 
 Parameter& Bert::add_table(const std::string& name, std::int64_t rows, std::int64_t columns) {
   const std::vector<float> values = truncated_normal_matrix(seed_, next_index_++, rows, columns);
-  return parameters_.add(as_tensor(values).clone().view({rows, columns}), /*decay=*/true, {{name, 0, {rows, columns}}});
+  return parameters_.add(as_tensor(values).clone().view({rows, columns}), /*decay=*/true,
+                         {{name, 0, {rows, columns}}});
 }
 
 Parameter& Bert::add_bias(const std::vector<std::string>& names, std::int64_t each) {
   std::vector<ParameterPart> parts;
-  for (const std::string& name : names) parts.push_back({name, static_cast<std::int64_t>(parts.size()) * each, {each}});
+  for (const std::string& name : names)
+    parts.push_back({name, static_cast<std::int64_t>(parts.size()) * each, {each}});
   const auto total = static_cast<std::int64_t>(names.size()) * each;
   return parameters_.add(at::zeros({total}, at::kFloat), /*decay=*/false, std::move(parts));
 }
 
 Bert::Norm Bert::add_norm(const std::string& name) {
   const std::int64_t h = config_.hidden;
-  Parameter& gamma = parameters_.add(at::ones({h}, at::kFloat), /*decay=*/false, {{name + ".weight", 0, {h}}});
+  Parameter& gamma =
+      parameters_.add(at::ones({h}, at::kFloat), /*decay=*/false, {{name + ".weight", 0, {h}}});
   return {&gamma, &add_bias({name + ".bias"}, h)};
 }
 
 EncoderMatrix* Bert::add_matrix(std::vector<std::string> names, std::int64_t out, std::int64_t in) {
   const std::uint64_t first = next_index_;
   next_index_ += names.size();
-  matrices_.push_back(
-      std::make_unique<EncoderMatrix>(std::move(names), out, in, config_.sparsity, seed_, first, parameters_));
+  matrices_.push_back(std::make_unique<EncoderMatrix>(std::move(names), out, in, config_.sparsity, seed_,
+                                                      first, parameters_));
   return matrices_.back().get();
 }
 
@@ -95,13 +98,15 @@ void Bert::add_layer(std::int64_t index) {
 // stream. Pre-norm: the sum is, and the norm that follows it belongs to the next module.
 Tensor Bert::encode(const MlmBatch& batch) const {
   const bool pre = config_.norm == NormPlacement::kPre;
-  const auto norm = [&](const Tensor& x, const OptionalTensor& bias, const OptionalTensor& residual, const Norm& n) {
+  const auto norm = [&](const Tensor& x, const OptionalTensor& bias, const OptionalTensor& residual,
+                        const Norm& n) {
     return nn::add_layer_norm(x, bias, residual, n.gamma->value, n.beta->value, config_.norm_epsilon);
   };
   const Tensor lengths = as_tensor(batch.lengths);
-  const Tensor embedded = nn::embed(as_tensor(batch.ids).clone(),
-                                    batch.type_ids.empty() ? OptionalTensor() : as_tensor(batch.type_ids).clone(),
-                                    words_->value, positions_->value, types_->value, batch.sequence);
+  const Tensor embedded =
+      nn::embed(as_tensor(batch.ids).clone(),
+                batch.type_ids.empty() ? OptionalTensor() : as_tensor(batch.type_ids).clone(), words_->value,
+                positions_->value, types_->value, batch.sequence);
   Tensor input = std::get<1>(norm(embedded, {}, {}, embedding_norm_));  // of the next matrix
   Tensor stream = input;                                                // of the residual sums
   if (pre) input = std::get<1>(norm(stream, {}, {}, layers_.front().attention_norm));

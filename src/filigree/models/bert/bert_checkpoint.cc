@@ -24,7 +24,8 @@ std::vector<std::int64_t> length_of(const T& values) {
   return {static_cast<std::int64_t>(values.size())};
 }
 
-void read_part(const run::SafetensorsFile& file, const std::string& name, const ParameterPart& part, const Tensor& to) {
+void read_part(const run::SafetensorsFile& file, const std::string& name, const ParameterPart& part,
+               const Tensor& to) {
   const std::span<const float> values = file.get_as<float>(name, part.shape);
   std::copy(values.begin(), values.end(), to.data_ptr<float>() + part.offset);
 }
@@ -59,7 +60,8 @@ void read_histories(const run::SafetensorsFile& file, SparseTraining& sparse) {
     auto active = read_vector<std::uint8_t>(file, name + kEverActive);
     auto born = read_vector<std::int32_t>(file, name + kBornLast);
     const auto places = static_cast<std::int32_t>(history.ever_active.size());
-    const bool sound = active.size() == history.ever_active.size() && std::is_sorted(born.begin(), born.end()) &&
+    const bool sound = active.size() == history.ever_active.size() &&
+                       std::is_sorted(born.begin(), born.end()) &&
                        (born.empty() || (born.front() >= 0 && born.back() < places));
     if (!sound) fail_data("{}: the history of {} does not fit its pattern", file.path().string(), name);
     history.ever_active = std::move(active);
@@ -71,9 +73,11 @@ void read_histories(const run::SafetensorsFile& file, SparseTraining& sparse) {
 void check_same(const nlohmann::json& saved, const nlohmann::json& wanted, const std::string& what) {
   for (const auto& [key, value] : wanted.items()) {
     if (saved.contains(key) && saved.at(key) == value) continue;
-    fail_usage("the checkpoint was made with {} {} = {}, this command asks for {}; resume with the run's own options, "
-               "or start a new run in another folder",
-               what, key, saved.contains(key) ? saved.at(key).dump() : "none", value.dump());
+    fail_usage(
+        "the checkpoint was made with {} {} = {}, this command asks for {}; resume with the run's own "
+        "options, "
+        "or start a new run in another folder",
+        what, key, saved.contains(key) ? saved.at(key).dump() : "none", value.dump());
   }
 }
 
@@ -122,16 +126,17 @@ BertConfig bert_config_from_json(const nlohmann::json& json) {
   return config;
 }
 
-std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder, std::int64_t step, const Bert& model,
-                                            const SparseTraining& sparse, const nlohmann::json& facts) {
+std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder, std::int64_t step,
+                                            const Bert& model, const SparseTraining& sparse,
+                                            const nlohmann::json& facts) {
   std::vector<run::TensorEntry> entries;
   for (const auto& parameter : model.parameters()) {
     for (const ParameterPart& part : parameter->parts) {
       entries.push_back(run::tensor_entry<float>(part.name, part.shape, part_of(parameter->value, part)));
-      entries.push_back(
-          run::tensor_entry<float>(part.name + kFirstMoment, part.shape, part_of(parameter->first_moment, part)));
-      entries.push_back(
-          run::tensor_entry<float>(part.name + kSecondMoment, part.shape, part_of(parameter->second_moment, part)));
+      entries.push_back(run::tensor_entry<float>(part.name + kFirstMoment, part.shape,
+                                                 part_of(parameter->first_moment, part)));
+      entries.push_back(run::tensor_entry<float>(part.name + kSecondMoment, part.shape,
+                                                 part_of(parameter->second_moment, part)));
     }
   }
   for (const auto& matrix : model.matrices()) {
@@ -141,8 +146,8 @@ std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder,
       const PatternHistory& history = sparse.histories().at(name);
       entries.push_back(run::tensor_entry<std::int32_t>(name + kRowOffsets, length_of(pattern.row_offsets()),
                                                         pattern.row_offsets()));
-      entries.push_back(run::tensor_entry<std::int32_t>(name + kColumnIndices, length_of(pattern.column_indices()),
-                                                        pattern.column_indices()));
+      entries.push_back(run::tensor_entry<std::int32_t>(
+          name + kColumnIndices, length_of(pattern.column_indices()), pattern.column_indices()));
       entries.push_back(run::tensor_entry<std::uint8_t>(name + kEverActive, length_of(history.ever_active),
                                                         std::span<const std::uint8_t>(history.ever_active)));
       entries.push_back(run::tensor_entry<std::int32_t>(name + kBornLast, length_of(history.born_last),
@@ -172,7 +177,8 @@ std::int64_t read_bert_training(const run::Checkpoint& checkpoint, Bert& model, 
 void read_bert_values(const run::Checkpoint& checkpoint, Bert& model) {
   read_patterns(checkpoint.tensors(), model);
   for (const auto& parameter : model.parameters()) {
-    for (const ParameterPart& part : parameter->parts) read_part(checkpoint.tensors(), part.name, part, parameter->value);
+    for (const ParameterPart& part : parameter->parts)
+      read_part(checkpoint.tensors(), part.name, part, parameter->value);
   }
 }
 

@@ -1,5 +1,5 @@
-// A BERT in training as a checkpoint: values, moments, patterns and their history, and what must be the same for
-// the run to go on.
+// A BERT in training as a checkpoint: values, moments, patterns and their history, and what must be the same
+// for the run to go on.
 #pragma once
 
 #include "filigree/models/bert/bert.h"
@@ -18,14 +18,15 @@ inline constexpr std::string_view kBertCheckpointKind = "bert";
 nlohmann::json to_json(const BertConfig& config);
 BertConfig bert_config_from_json(const nlohmann::json& json);
 
-// Writes step-<step>.safetensors into `folder`. `facts` is kept as it is (seed, batch, data...): read_bert_training
-// compares it. Gives the path.
-std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder, std::int64_t step, const Bert& model,
-                                            const SparseTraining& sparse, const nlohmann::json& facts);
+// Writes step-<step>.safetensors into `folder`. `facts` is kept as it is (seed, batch, data...):
+// read_bert_training compares it. Gives the path.
+std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder, std::int64_t step,
+                                            const Bert& model, const SparseTraining& sparse,
+                                            const nlohmann::json& facts);
 
 // Puts a checkpoint's values, moments, patterns and history in place and gives its step.
-// Errors (usage): its model or facts differ from these, naming the first difference. Errors (bad data): a tensor is
-// missing or of another shape; a pattern that is not one.
+// Errors (usage): its model or facts differ from these, naming the first difference. Errors (bad data): a
+// tensor is missing or of another shape; a pattern that is not one.
 std::int64_t read_bert_training(const run::Checkpoint& checkpoint, Bert& model, SparseTraining& sparse,
                                 const nlohmann::json& facts);
 

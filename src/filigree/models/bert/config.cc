@@ -18,8 +18,8 @@ void BertConfig::check() const {
                (hidden / b + 1) * b);
   }
   if (intermediate % b != 0) {
-    fail_usage("--intermediate {} is not divisible by --block {}; use a multiple, such as {}", intermediate, b,
-               (intermediate / b + 1) * b);
+    fail_usage("--intermediate {} is not divisible by --block {}; use a multiple, such as {}", intermediate,
+               b, (intermediate / b + 1) * b);
   }
 }
 

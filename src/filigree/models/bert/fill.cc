@@ -10,13 +10,17 @@
 
 namespace filigree::models {
 
-std::vector<FilledMask> fill_masks(const std::filesystem::path& run_folder, const std::string& text, int top) {
+std::vector<FilledMask> fill_masks(const std::filesystem::path& run_folder, const std::string& text,
+                                   int top) {
   const auto path = run::latest_checkpoint(run_folder / "checkpoints");
-  if (!path) fail_data("{} holds no checkpoint; pre-train with `filigree bert pretrain --run` first", run_folder.string());
+  if (!path)
+    fail_data("{} holds no checkpoint; pre-train with `filigree bert pretrain --run` first",
+              run_folder.string());
   const auto tokenizer = text::WordPieceTokenizer::load(run_folder);
   const text::Vocabulary& vocabulary = tokenizer.vocabulary();
   const run::Checkpoint checkpoint(*path, kBertCheckpointKind);
-  const BertConfig config = bert_config_from_json(checkpoint.state().value("model", nlohmann::json::object()));
+  const BertConfig config =
+      bert_config_from_json(checkpoint.state().value("model", nlohmann::json::object()));
   if (config.vocabulary != vocabulary.size()) {
     fail_data("{}: the model knows {} pieces, vocab.txt has {}", run_folder.string(), config.vocabulary,
               vocabulary.size());

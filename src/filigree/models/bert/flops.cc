@@ -2,7 +2,8 @@
 
 namespace filigree::models {
 
-BertFlops bert_flops(const BertConfig& config, double density, std::int64_t sequence, std::int64_t predictions) {
+BertFlops bert_flops(const BertConfig& config, double density, std::int64_t sequence,
+                     std::int64_t predictions) {
   const auto s = static_cast<double>(sequence);
   const auto h = static_cast<double>(config.hidden);
   const auto i = static_cast<double>(config.intermediate);

@@ -9,11 +9,12 @@ namespace filigree::models {
 // twice the forward pass. Softmax, norms, GELU and the optimiser are not counted.
 struct BertFlops {
   double encoder;  // 6 S f (4 H^2 + 2 H I) L + 12 S^2 H L; with I = 4 H the paper's formula
-  double head;     // MLM transform and output at the predicted places: 6 P (H^2 + H V); not in the paper's count
+  double head;  // MLM transform and output at the predicted places: 6 P (H^2 + H V); not in the paper's count
   double total() const { return encoder + head; }
 };
 
 // `density` is the nominal one (1 where dense).
-BertFlops bert_flops(const BertConfig& config, double density, std::int64_t sequence, std::int64_t predictions);
+BertFlops bert_flops(const BertConfig& config, double density, std::int64_t sequence,
+                     std::int64_t predictions);
 
 }  // namespace filigree::models

@@ -11,8 +11,8 @@
 namespace filigree::models {
 
 struct MaskingConfig {
-  double share = 0.15;            // of the tokens
-  std::int64_t most = 20;         // predictions in a sequence
+  double share = 0.15;     // of the tokens
+  std::int64_t most = 20;  // predictions in a sequence
   bool whole_word = true;
 };
 

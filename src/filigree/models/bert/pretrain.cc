@@ -52,19 +52,23 @@ std::int64_t tenth(std::int64_t given, std::int64_t steps) {
 class Pretrainer {
  public:
   Pretrainer(PretrainOptions options, const std::string& effective_config)
-      : options_(std::move(options)), data_(options_.data),
-        train_(data_.train, data_.vocabulary, options_.sequence, options_.next_sentence, masking(), options_.seed),
+      : options_(std::move(options)),
+        data_(options_.data),
+        train_(data_.train, data_.vocabulary, options_.sequence, options_.next_sentence, masking(),
+               options_.seed),
         effective_config_(effective_config) {
     if (data_.valid) {
       valid_.emplace(*data_.valid, data_.vocabulary, options_.sequence, options_.next_sentence, masking(),
                      options_.seed);
     }
     if (options_.epochs > 0) {
-      options_.steps = std::max<std::int64_t>(
-          1, std::llround(options_.epochs * static_cast<double>(train_.sequences()) / static_cast<double>(options_.batch)));
+      options_.steps =
+          std::max<std::int64_t>(1, std::llround(options_.epochs * static_cast<double>(train_.sequences()) /
+                                                 static_cast<double>(options_.batch)));
     }
     if (options_.accumulation > options_.batch) {
-      fail_usage("--accumulation {} is more than the {} sequences of a batch", options_.accumulation, options_.batch);
+      fail_usage("--accumulation {} is more than the {} sequences of a batch", options_.accumulation,
+                 options_.batch);
     }
   }
 
@@ -112,7 +116,8 @@ class Pretrainer {
     // The model first: wrong sizes are found before a folder is made.
     model_ = std::make_unique<Bert>(options_.model(data_.vocabulary.size()), options_.seed);
     sparse_ = std::make_unique<SparseTraining>(
-        model_->matrices(), PatternSchedule{options_.steps, options_.updates, options_.prune_ratio}, options_.seed);
+        model_->matrices(), PatternSchedule{options_.steps, options_.updates, options_.prune_ratio},
+        options_.seed);
     folder_ = std::make_unique<run::RunFolder>(options_.run, resume);
     std::optional<std::filesystem::path> checkpoint;
     if (resume) {
@@ -120,7 +125,8 @@ class Pretrainer {
                                                 : std::optional(options_.resume_from);
     }
     if (checkpoint) {
-      step_ = read_bert_training(run::Checkpoint(*checkpoint, kBertCheckpointKind), *model_, *sparse_, facts());
+      step_ =
+          read_bert_training(run::Checkpoint(*checkpoint, kBertCheckpointKind), *model_, *sparse_, facts());
       forget_later_checkpoints();
       for (const run::MetricRecord& record : run::read_metrics(folder_->metrics_file())) {
         if (record.step <= step_ && record.split == "train") seconds_before_ = record.value("seconds");
@@ -175,7 +181,8 @@ class Pretrainer {
   }
 
   double seconds() const {
-    return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_time_).count();
+    return seconds_before_ +
+           std::chrono::duration<double>(std::chrono::steady_clock::now() - start_time_).count();
   }
 
   double flops() const {
@@ -194,8 +201,9 @@ class Pretrainer {
                               {"moved_share", share(result.moved, result.blocks)},
                               {"removed_new_share", share(result.removed_new, result.new_before)}});
     if (result.crowded && !warned_crowded_) {
-      log_warning("so few places are free at this density and prune ratio that some blocks return to where they were "
-                  "just pruned");
+      log_warning(
+          "so few places are free at this density and prune ratio that some blocks return to where they were "
+          "just pruned");
       warned_crowded_ = true;
     }
   }
@@ -241,9 +249,7 @@ class Pretrainer {
     write_report();
   }
 
-  void write_report() const {
-    write_pretrain_report(*folder_, *model_, *sparse_, unigram_entropy());
-  }
+  void write_report() const { write_pretrain_report(*folder_, *model_, *sparse_, unigram_entropy()); }
 
   double unigram_entropy() const { return (data_.valid ? *data_.valid : data_.train).unigram_entropy(); }
 
@@ -265,14 +271,16 @@ class Pretrainer {
                                      {"unigram_entropy", unigram_entropy()},
                                      {"coverage", sparse_->coverage()},
                                      {"report", folder_->report().string()}};
-      line["valid_loss"] = std::isnan(valid_loss_) ? nlohmann::ordered_json() : nlohmann::ordered_json(valid_loss_);
+      line["valid_loss"] =
+          std::isnan(valid_loss_) ? nlohmann::ordered_json() : nlohmann::ordered_json(valid_loss_);
       line["valid_accuracy"] =
           std::isnan(valid_accuracy_) ? nlohmann::ordered_json() : nlohmann::ordered_json(valid_accuracy_);
       fmt::print("{}\n", line.dump());
       return;
     }
     if (!std::isnan(valid_loss_)) {
-      fmt::print("held-out loss    {:.3f} nats a prediction ({:.1f} % right)\n", valid_loss_, 100 * valid_accuracy_);
+      fmt::print("held-out loss    {:.3f} nats a prediction ({:.1f} % right)\n", valid_loss_,
+                 100 * valid_accuracy_);
     }
     fmt::print("unigram entropy  {:.3f} nats\n", unigram_entropy());
     fmt::print("steps            {} of {} in {}\n", step_, options_.steps, format_duration(seconds()));

@@ -15,7 +15,8 @@ int bert_pretrain(const std::vector<std::string>& arguments) {
   options.inherit([&values]() -> std::filesystem::path {
     const bool resume = values.resume || !values.resume_from.empty();
     const auto config = run::RunFolder::config_path(values.run);
-    return resume && !values.run.empty() && std::filesystem::exists(config) ? config : std::filesystem::path();
+    return resume && !values.run.empty() && std::filesystem::exists(config) ? config
+                                                                            : std::filesystem::path();
   });
   if (!options.parse(arguments)) return 0;
   prepare_process(values.threads);

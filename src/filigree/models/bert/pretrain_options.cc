@@ -18,7 +18,8 @@ void PretrainOptions::describe(run::Options& options) {
   options.add("layers", &layers, "encoder layers").range(1, 1000);
   options.add("hidden", &hidden, "width of the encoder").range(1, 65536);
   options.add("heads", &heads, "attention heads; 0 means heads of 64").range(0, 4096);
-  options.add("intermediate", &intermediate, "width of the feed-forward part; 0 means 4 x hidden").range(0, 1 << 20);
+  options.add("intermediate", &intermediate, "width of the feed-forward part; 0 means 4 x hidden")
+      .range(0, 1 << 20);
   options.add("max-positions", &max_positions, "rows of the position table").range(8, 1 << 20);
   options.add("norm", &norm, "layer norm after each module and its residual sum, or before each module")
       .choices({"post", "pre"});
@@ -28,11 +29,17 @@ void PretrainOptions::describe(run::Options& options) {
   options.add("block", &block, "side of the square blocks: 1, 4, 8 or 16").range(1, 16);
   options.add("storage", &storage, "keep the blocks alone, or (for comparison) every value with a mask")
       .choices({"sparse", "masked"});
-  options.add("updates", &updates, "pattern updates in the run, never closer than 25 steps; 0 keeps the first pattern")
+  options
+      .add("updates", &updates,
+           "pattern updates in the run, never closer than 25 steps; 0 keeps the first pattern")
       .range(0, kMany);
-  options.add("prune-ratio", &prune_ratio, "share of the blocks moved by the first update; falls to 0 along a cosine")
+  options
+      .add("prune-ratio", &prune_ratio,
+           "share of the blocks moved by the first update; falls to 0 along a cosine")
       .range(0, 1);
-  options.add("lr-rule", &lr_rule, "auto multiplies --lr by exp(1.969 s^2 + 0.2905 s), s = 1 - density; none does not")
+  options
+      .add("lr-rule", &lr_rule,
+           "auto multiplies --lr by exp(1.969 s^2 + 0.2905 s), s = 1 - density; none does not")
       .choices({"auto", "none"});
 
   options.section("training", "Training");
@@ -41,7 +48,8 @@ void PretrainOptions::describe(run::Options& options) {
   options.add("steps", &steps, "optimiser steps").range(1, kMany);
   options.add("epochs", &epochs, "passes over the data, instead of --steps").range(0, 1e6);
   options.add("batch", &batch, "sequences a step").range(1, 1 << 20);
-  options.add("accumulation", &accumulation, "slices that a batch is computed in, to save memory").range(1, 1 << 20);
+  options.add("accumulation", &accumulation, "slices that a batch is computed in, to save memory")
+      .range(1, 1 << 20);
   options.add("weight-decay", &optimizer.weight_decay, "of matrices; never of biases and norms").range(0, 10);
   options.add("beta1", &optimizer.beta1, "decay of AdamW's first moment").range(0, 0.999999);
   options.add("beta2", &optimizer.beta2, "decay of AdamW's second moment").range(0, 0.99999999);
@@ -49,24 +57,34 @@ void PretrainOptions::describe(run::Options& options) {
   options.add("clip", &optimizer.clip, "largest norm of the gradient; 0 turns clipping off").range(0, kMany);
 
   options.section("run", "The run");
-  options.add("run", &run, "folder of the run: configuration, metrics, checkpoints, report").metavar("FOLDER");
+  options.add("run", &run, "folder of the run: configuration, metrics, checkpoints, report")
+      .metavar("FOLDER");
   options.add("resume", &resume, "go on from the run's last checkpoint").transient();
-  options.add("resume-from", &resume_from, "go on from this checkpoint of the run").metavar("FILE").transient();
+  options.add("resume-from", &resume_from, "go on from this checkpoint of the run")
+      .metavar("FILE")
+      .transient();
   options.add("checkpoint-every", &checkpoint_every, "steps; 0 means ten times in the run").range(0, kMany);
   options.add("keep-checkpoints", &keep_checkpoints, "newest checkpoints that stay").range(1, 1e6);
-  options.add("valid-every", &valid_every, "steps between validations; 0 means ten times in the run").range(0, kMany);
+  options.add("valid-every", &valid_every, "steps between validations; 0 means ten times in the run")
+      .range(0, kMany);
   options.add("valid-batches", &valid_batches, "batches of a validation").range(1, kMany);
   options.add("log-every", &log_every, "steps between lines of metrics").range(1, kMany);
   options.add("seed", &seed, "of initial values, patterns, order and masks");
   options.add("threads", &threads, "0 means all cores").range(0, 4096);
   options.add("json", &json, "end with one line of JSON on stdout").transient();
-  options.add("record-batches", &record_batches, "write the first batches to a safetensors file and stop").hidden();
-  options.add("record-count", &record_count, "batches that --record-batches writes").range(1, 100000).hidden();
+  options.add("record-batches", &record_batches, "write the first batches to a safetensors file and stop")
+      .hidden();
+  options.add("record-count", &record_count, "batches that --record-batches writes")
+      .range(1, 100000)
+      .hidden();
 
   options.section("benchmark", "Benchmark");
-  options.add("benchmark", &benchmark, "time a step of the sparse model beside one of its dense twin, and stop")
+  options
+      .add("benchmark", &benchmark, "time a step of the sparse model beside one of its dense twin, and stop")
       .transient();
-  options.add("pairs", &pairs, "pairs of steps that are timed, one of each in turn").range(1, 100000).transient();
+  options.add("pairs", &pairs, "pairs of steps that are timed, one of each in turn")
+      .range(1, 100000)
+      .transient();
   options.add("vocabulary", &vocabulary, "pieces of the benchmark's vocabulary").range(8, 1e9).transient();
 }
 
@@ -82,7 +100,7 @@ BertConfig PretrainOptions::model(std::int64_t vocabulary_size) const {
   config.next_sentence = next_sentence;
   config.sparsity.density = density;
   config.sparsity.block = block;
-  config.sparsity.storage = density == 1            ? Storage::kDense
+  config.sparsity.storage = density == 1          ? Storage::kDense
                             : storage == "masked" ? Storage::kMasked
                                                   : Storage::kSparse;
   config.check();

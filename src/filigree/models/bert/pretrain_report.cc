@@ -40,11 +40,12 @@ void add_losses(const Records& records, double unigram_entropy, run::HtmlReport&
     const char* label;
     const char* caption;
   };
-  constexpr Axis kAxes[] = {{"", "step", "Loss against steps."},
-                            {"flops", "FLOPs",
-                             "Loss against floating-point operations, counted from the nominal density; forward and "
-                             "backward, attention and head included."},
-                            {"seconds", "seconds", "Loss against seconds of training."}};
+  constexpr Axis kAxes[] = {
+      {"", "step", "Loss against steps."},
+      {"flops", "FLOPs",
+       "Loss against floating-point operations, counted from the nominal density; forward and "
+       "backward, attention and head included."},
+      {"seconds", "seconds", "Loss against seconds of training."}};
   for (const Axis& axis : kAxes) {
     run::LineChart chart;
     chart.x_label = axis.label;
@@ -74,8 +75,9 @@ std::string pattern_picture(const sparse::BsrPattern& pattern) {
 
 void add_patterns(const Bert& model, const SparseTraining& sparse, run::HtmlReport& report) {
   report.heading("Patterns");
-  report.paragraph("Each picture is a weight matrix, outputs downwards and inputs to the right; a mark is a block "
-                   "that exists. Coverage is the share of the matrix's places that have ever held a block.");
+  report.paragraph(
+      "Each picture is a weight matrix, outputs downwards and inputs to the right; a mark is a block "
+      "that exists. Coverage is the share of the matrix's places that have ever held a block.");
   std::vector<std::pair<std::string, std::string>> pictures;
   for (const auto& matrix : model.matrices()) {
     for (std::size_t p = 0; p < matrix->patterns().size(); ++p) {
@@ -97,11 +99,12 @@ void add_movement(const Records& records, const SparseTraining& sparse, run::Htm
   chart.y_label = "share";
   chart.series.push_back({"places ever covered", points_of(records, "pattern", "", "coverage")});
   chart.series.push_back({"blocks moved by the update", points_of(records, "pattern", "", "moved_share")});
-  chart.series.push_back({"newborn blocks removed by the next update",
-                          points_of(records, "pattern", "", "removed_new_share")});
-  report.figure(chart.svg(), fmt::format("What {} pattern updates did, over all matrices. Good runs keep the share of "
-                                         "newborn blocks that are removed below about 0.1.",
-                                         chart.series.front().points.size()));
+  chart.series.push_back(
+      {"newborn blocks removed by the next update", points_of(records, "pattern", "", "removed_new_share")});
+  report.figure(chart.svg(),
+                fmt::format("What {} pattern updates did, over all matrices. Good runs keep the share of "
+                            "newborn blocks that are removed below about 0.1.",
+                            chart.series.front().points.size()));
   report.paragraph(fmt::format("Coverage at the end: {:.1f} % of all places.", 100 * sparse.coverage()));
 }
 
@@ -114,17 +117,19 @@ void write_pretrain_report(const run::RunFolder& folder, const Bert& model, cons
   const bool is_sparse = config.sparsity.storage != Storage::kDense;
   run::HtmlReport report("BERT pre-training",
                          fmt::format("{} layers of {}, {}", config.layers, config.hidden,
-                                     is_sparse ? fmt::format("density {:g} in blocks of {}", config.sparsity.density,
-                                                             config.sparsity.block)
+                                     is_sparse ? fmt::format("density {:g} in blocks of {}",
+                                                             config.sparsity.density, config.sparsity.block)
                                                : "dense"));
   std::vector<std::pair<std::string, std::string>> facts;
   const double valid = last(records, "valid", "mlm_loss");
   if (!std::isnan(valid)) {
     facts.emplace_back("held-out loss", fmt::format("{:.3f} nats", valid));
-    facts.emplace_back("held-out accuracy", fmt::format("{:.1f} %", 100 * last(records, "valid", "accuracy")));
+    facts.emplace_back("held-out accuracy",
+                       fmt::format("{:.1f} %", 100 * last(records, "valid", "accuracy")));
   }
   facts.emplace_back("unigram entropy", fmt::format("{:.3f} nats", unigram_entropy));
-  facts.emplace_back("parameters", fmt::format("{:.2f} M", static_cast<double>(model.parameters().element_count()) / 1e6));
+  facts.emplace_back("parameters",
+                     fmt::format("{:.2f} M", static_cast<double>(model.parameters().element_count()) / 1e6));
   const double seconds = last(records, "train", "seconds");
   if (!std::isnan(seconds)) {
     facts.emplace_back("training", format_duration(seconds));

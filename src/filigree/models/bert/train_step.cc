@@ -25,23 +25,25 @@ void add(const Bert::Loss& loss, const Divisors& divisors, StepResult& result) {
 
 }  // namespace
 
-StepResult train_step(Bert& model, const MlmBatch& batch, std::int64_t accumulation, const OptimizerConfig& config,
-                      double learning_rate, std::int64_t step) {
+StepResult train_step(Bert& model, const MlmBatch& batch, std::int64_t accumulation,
+                      const OptimizerConfig& config, double learning_rate, std::int64_t step) {
   const Divisors divisors(batch);
   StepResult result;
   for (std::int64_t i = 0; i < accumulation; ++i) {
     const std::int64_t begin = batch.batch * i / accumulation;
     const std::int64_t end = batch.batch * (i + 1) / accumulation;
     if (begin == end) continue;
-    const Bert::Loss loss = accumulation == 1 ? model.loss(batch, divisors.predictions, divisors.sequences)
-                                              : model.loss(slice(batch, begin, end), divisors.predictions,
-                                                           divisors.sequences);
+    const Bert::Loss loss =
+        accumulation == 1 ? model.loss(batch, divisors.predictions, divisors.sequences)
+                          : model.loss(slice(batch, begin, end), divisors.predictions, divisors.sequences);
     add(loss, divisors, result);
     if (!std::isfinite(result.loss)) {
       for (const auto& parameter : model.parameters()) parameter->value.mutable_grad() = Tensor();
-      fail("the loss is {} at step {}; the last checkpoint is kept: resume from it with a lower --lr or a longer "
-           "--warmup",
-           result.loss, step);
+      fail(
+          "the loss is {} at step {}; the last checkpoint is kept: resume from it with a lower --lr or a "
+          "longer "
+          "--warmup",
+          result.loss, step);
     }
     if (loss.total.defined()) loss.total.backward();
   }

@@ -22,7 +22,8 @@ class Cutter {
     document_ = static_cast<std::uint32_t>(index);
     const std::uint64_t last = corpus_.document_begin(index + 1);
     begin_ = end_ = corpus_.paragraph_begin(corpus_.document_begin(index));
-    for (std::uint64_t p = corpus_.document_begin(index); p < last; ++p) paragraph(corpus_.paragraph_begin(p + 1));
+    for (std::uint64_t p = corpus_.document_begin(index); p < last; ++p)
+      paragraph(corpus_.paragraph_begin(p + 1));
     close(end_);
   }
 
@@ -37,7 +38,8 @@ class Cutter {
   }
 
   void close(std::uint64_t at) {
-    if (at - begin_ >= kShortest) windows_.push_back({begin_, static_cast<std::uint32_t>(at - begin_), document_});
+    if (at - begin_ >= kShortest)
+      windows_.push_back({begin_, static_cast<std::uint32_t>(at - begin_), document_});
     begin_ = at;
     end_ = std::max(end_, at);
   }
@@ -63,7 +65,8 @@ class Cutter {
 
 }  // namespace
 
-std::vector<Window> cut_windows(const text::Corpus& corpus, const text::Vocabulary& vocabulary, std::int64_t capacity) {
+std::vector<Window> cut_windows(const text::Corpus& corpus, const text::Vocabulary& vocabulary,
+                                std::int64_t capacity) {
   Cutter cutter(corpus, vocabulary, static_cast<std::uint64_t>(capacity));
   for (std::uint64_t d = 0; d < corpus.document_count(); ++d) cutter.document(d);
   std::vector<Window> windows = cutter.take();

@@ -11,8 +11,8 @@ namespace filigree::models {
 
 // Consecutive tokens of one document.
 struct Window {
-  std::uint64_t begin;     // token
-  std::uint32_t length;    // tokens
+  std::uint64_t begin;   // token
+  std::uint32_t length;  // tokens
   std::uint32_t document;
 };
 
@@ -21,6 +21,7 @@ struct Window {
 // otherwise the paragraph is cut, in front of a word. Windows never cross documents; those of fewer than 4
 // tokens are left out. In the corpus's order.
 // Errors (bad data): a corpus without a window.
-std::vector<Window> cut_windows(const text::Corpus& corpus, const text::Vocabulary& vocabulary, std::int64_t capacity);
+std::vector<Window> cut_windows(const text::Corpus& corpus, const text::Vocabulary& vocabulary,
+                                std::int64_t capacity);
 
 }  // namespace filigree::models

@@ -1,0 +1,254 @@
+// Every op that nn registers: its gradients against finite differences in double, and its values against
+// LibTorch's own ops.
+#include "filigree/nn/torch.h"
+//
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include "filigree/base/error.h"
+#include "filigree/base/philox.h"
+#include "filigree/nn/bsr_pattern.h"
+#include "filigree/nn/ops/add_layer_norm.h"
+#include "filigree/nn/ops/attention.h"
+#include "filigree/nn/ops/bias_gelu.h"
+#include "filigree/nn/ops/bsr_linear.h"
+#include "filigree/nn/ops/cross_entropy.h"
+#include "filigree/nn/ops/embedding.h"
+#include "filigree/nn/ops/linear.h"
+
+namespace filigree::nn {
+namespace {
+
+using Op = std::function<Tensor(const std::vector<Tensor>&)>;
+
+Tensor random(at::IntArrayRef shape, std::uint64_t index, at::ScalarType type = at::kDouble) {
+  Philox source(7, Purpose::kTest, index);
+  Tensor out = at::empty(shape, at::kDouble);
+  auto* data = out.data_ptr<double>();
+  for (std::int64_t i = 0; i < out.numel(); ++i) data[i] = source.normal();
+  return out.to(type);
+}
+
+// A scalar that depends on each element of `out` in its own way.
+Tensor project(const Tensor& out) { return (out * random(out.sizes(), 1000, out.scalar_type())).sum(); }
+
+// The largest difference between autograd's gradients and central differences, relative to the largest
+// gradient.
+double worst_gradient(const Op& op, std::vector<Tensor> inputs) {
+  for (Tensor& input : inputs) input.requires_grad_(true);
+  project(op(inputs)).backward();
+  const at::NoGradGuard no_grad;
+  constexpr double kStep = 1e-5;
+  double worst = 0;
+  for (Tensor& input : inputs) {
+    EXPECT_TRUE(input.grad().defined());
+    auto* data = input.data_ptr<double>();
+    const Tensor analytic = input.grad().contiguous();
+    double largest = 1e-3;
+    double difference = 0;
+    for (std::int64_t i = 0; i < input.numel(); ++i) {
+      const double kept = data[i];
+      data[i] = kept + kStep;
+      const double up = project(op(inputs)).item<double>();
+      data[i] = kept - kStep;
+      const double down = project(op(inputs)).item<double>();
+      data[i] = kept;
+      const double numeric = (up - down) / (2 * kStep);
+      largest = std::max(largest, std::abs(numeric));
+      difference = std::max(difference, std::abs(numeric - analytic.data_ptr<double>()[i]));
+    }
+    worst = std::max(worst, difference / largest);
+  }
+  return worst;
+}
+
+constexpr double kTolerance = 1e-7;
+
+void expect_close(const Tensor& ours, const Tensor& theirs, double tolerance) {
+  const double scale = std::max(1.0, theirs.abs().max().item<double>());
+  EXPECT_LT((ours - theirs).abs().max().item<double>() / scale, tolerance);
+}
+
+BsrPatternRef pattern(std::int64_t rows, std::int64_t columns, int block, std::int64_t count) {
+  Philox source(3, Purpose::kTest, static_cast<std::uint64_t>(block));
+  return c10::make_intrusive<BsrPatternHolder>(
+      sparse::BsrPattern::random(rows, columns, block, count, source));
+}
+
+Tensor to_dense(const Tensor& values, const BsrPatternRef& held) {
+  const sparse::BsrPattern& p = *held->pattern;
+  Tensor dense = at::zeros({p.rows(), p.columns()}, values.options());
+  for (std::int64_t r = 0; r < p.block_rows(); ++r) {
+    for (std::int64_t i = p.row_offsets()[static_cast<std::size_t>(r)];
+         i < p.row_offsets()[static_cast<std::size_t>(r) + 1]; ++i) {
+      const std::int64_t c = p.column_indices()[static_cast<std::size_t>(i)];
+      dense.slice(0, r * p.block(), (r + 1) * p.block())
+          .slice(1, c * p.block(), (c + 1) * p.block())
+          .copy_(values[i]);
+    }
+  }
+  return dense;
+}
+
+TEST(Gradients, Linear) {
+  const Op with_bias = [](const auto& in) { return nn::linear(in[0], in[1], in[2]); };
+  const Op without = [](const auto& in) { return nn::linear(in[0], in[1], {}); };
+  EXPECT_LT(worst_gradient(with_bias, {random({5, 7}, 1), random({3, 7}, 2), random({3}, 3)}), kTolerance);
+  EXPECT_LT(worst_gradient(without, {random({5, 7}, 1), random({3, 7}, 2)}), kTolerance);
+}
+
+TEST(Gradients, BsrLinear) {
+  for (const int block : {1, 4, 8, 16}) {
+    const auto held = pattern(32, 48, block, std::min(9, 32 * 48 / block / block));
+    const Tensor values = random({held->pattern->block_count(), block, block}, 4);
+    const Op op = [&](const auto& in) { return bsr_linear(in[0], in[1], held, in[2]); };
+    EXPECT_LT(worst_gradient(op, {random({5, 48}, 1), values, random({32}, 3)}), kTolerance) << block;
+    const Op without = [&](const auto& in) { return bsr_linear(in[0], in[1], held, {}); };
+    EXPECT_LT(worst_gradient(without, {random({5, 48}, 1), values.detach().clone()}), kTolerance) << block;
+  }
+}
+
+TEST(Gradients, BiasGelu) {
+  const Op op = [](const auto& in) { return bias_gelu(in[0], in[1]); };
+  EXPECT_LT(worst_gradient(op, {random({5, 7}, 1), random({7}, 2)}), kTolerance);
+  const Op without = [](const auto& in) { return bias_gelu(in[0], {}); };
+  EXPECT_LT(worst_gradient(without, {random({5, 7}, 1)}), kTolerance);
+}
+
+TEST(Gradients, AddLayerNorm) {
+  const auto inputs = [] {
+    return std::vector<Tensor>{random({5, 7}, 1), random({7}, 2), random({5, 7}, 3), random({7}, 4),
+                               random({7}, 5)};
+  };
+  const auto both = [](const auto& in) { return add_layer_norm(in[0], in[1], in[2], in[3], in[4], 1e-5); };
+  EXPECT_LT(worst_gradient([&](const auto& in) { return std::get<1>(both(in)); }, inputs()), kTolerance);
+  // The sum is used too, as pre-norm networks do.
+  const Op sum_too = [&](const auto& in) {
+    auto [sum, y] = both(in);
+    return at::sin(sum) + y;
+  };
+  EXPECT_LT(worst_gradient(sum_too, inputs()), kTolerance);
+  const Op alone = [](const auto& in) {
+    return std::get<1>(add_layer_norm(in[0], {}, {}, in[1], in[2], 1e-5));
+  };
+  EXPECT_LT(worst_gradient(alone, {random({5, 7}, 1), random({7}, 4), random({7}, 5)}), kTolerance);
+}
+
+TEST(Gradients, AddLayerNormWhereOnlyTheSumIsUsed) {
+  const Op op = [](const auto& in) {
+    auto [sum, y] =
+        add_layer_norm(in[0], in[1], in[2], at::ones({7}, at::kDouble), at::zeros({7}, at::kDouble), 1e-5);
+    return sum;
+  };
+  EXPECT_LT(worst_gradient(op, {random({5, 7}, 1), random({7}, 2), random({5, 7}, 3)}), kTolerance);
+}
+
+TEST(Gradients, Attention) {
+  const Tensor lengths = at::tensor({4, 2, 0}, at::kInt);
+  const Op op = [&](const auto& in) { return attention(in[0], lengths, 2); };
+  EXPECT_LT(worst_gradient(op, {random({12, 18}, 1)}), kTolerance);
+}
+
+TEST(Gradients, CrossEntropy) {
+  const Tensor labels = at::tensor({2, 0, 6, 6}, at::kLong);
+  const Op op = [&](const auto& in) { return std::get<0>(cross_entropy(in[0], in[1], labels, 3)); };
+  EXPECT_LT(worst_gradient(op, {random({4, 7}, 1), random({7}, 2)}), kTolerance);
+}
+
+TEST(Gradients, EmbedAndGather) {
+  const Tensor ids = at::tensor({4, 0, 4, 1, 2, 2}, at::kInt);
+  const Tensor types = at::tensor({0, 1, 1, 0, 0, 1}, at::kInt);
+  const Op op = [&](const auto& in) { return embed(ids, types, in[0], in[1], in[2], 3); };
+  EXPECT_LT(worst_gradient(op, {random({6, 5}, 1), random({4, 5}, 2), random({2, 5}, 3)}), kTolerance);
+  const Tensor rows = at::tensor({3, 0, 3}, at::kLong);
+  const Op gather = [&](const auto& in) { return gather_rows(in[0], rows); };
+  EXPECT_LT(worst_gradient(gather, {random({4, 5}, 1)}), kTolerance);
+}
+
+// The check itself: a gradient that is 1 % off must not pass.
+class SlightlyWrong : public torch::autograd::Function<SlightlyWrong> {
+ public:
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x) {
+    context->save_for_backward({x});
+    return x * x;
+  }
+  static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    return {grads[0] * context->get_saved_variables()[0] * 2.02};
+  }
+};
+
+TEST(Gradients, TheCheckCatchesAWrongGradient) {
+  EXPECT_GT(worst_gradient([](const auto& in) { return SlightlyWrong::apply(in[0]); }, {random({3, 3}, 1)}),
+            1e-3);
+}
+
+TEST(Values, AgreeWithLibTorch) {
+  const Tensor x = random({37, 48}, 1, at::kFloat);
+  const Tensor w = random({64, 48}, 2, at::kFloat);
+  const Tensor b = random({64}, 3, at::kFloat);
+  const Tensor b_in = random({48}, 4, at::kFloat);
+  expect_close(nn::linear(x, w, b), at::linear(x, w, b), 1e-5);
+  expect_close(bias_gelu(x, b_in), at::gelu(x + b_in), 1e-6);
+  auto [sum, y] = add_layer_norm(x, b_in, x, w[0], w[1], 1e-12);
+  expect_close(sum, x + b_in + x, 1e-6);
+  expect_close(y, at::layer_norm(x + b_in + x, {48}, w[0], w[1], 1e-12), 1e-5);
+  const Tensor labels = at::arange(37, at::kLong);
+  expect_close(std::get<0>(cross_entropy(x, b_in, labels, 37)), at::cross_entropy_loss(x + b_in, labels),
+               1e-6);
+}
+
+TEST(Values, BsrLinearIsADenseProductWithZeros) {
+  for (const int block : {1, 4, 8, 16}) {
+    const auto held = pattern(64, 48, block, std::min(11, 64 * 48 / block / block));
+    const Tensor x = random({37, 48}, 1, at::kFloat);
+    const Tensor values = random({held->pattern->block_count(), block, block}, 2, at::kFloat);
+    const Tensor bias = random({64}, 3, at::kFloat);
+    const Tensor grad = random({37, 64}, 4, at::kFloat);
+    const Tensor dense = to_dense(values, held);
+    expect_close(bsr_linear_forward(x, values, held, bias), at::linear(x, dense, bias), 1e-5);
+    expect_close(bsr_linear_grad_input(grad, values, held), at::matmul(grad, dense), 1e-5);
+    // Only W's blocks have a gradient.
+    const Tensor whole = at::matmul(grad.t(), x);
+    expect_close(to_dense(bsr_linear_grad_values(grad, x, held), held),
+                 whole * to_dense(at::ones_like(values), held), 1e-5);
+  }
+}
+
+TEST(Values, AttentionIsSoftmaxOfScaledScores) {
+  const std::int64_t batch = 2, sequence = 9, heads = 3, size = 16;
+  const Tensor qkv = random({batch * sequence, 3 * heads * size}, 1, at::kFloat);
+  const Tensor lengths = at::tensor({9, 5}, at::kInt);
+  const auto parts = qkv.view({batch, sequence, 3, heads, size}).permute({2, 0, 3, 1, 4});
+  Tensor scores = at::matmul(parts[0], parts[1].transpose(-1, -2)) / std::sqrt(static_cast<double>(size));
+  const Tensor hidden =
+      at::arange(sequence, at::kLong).view({1, 1, 1, sequence}) >= lengths.view({batch, 1, 1, 1});
+  const Tensor out = at::matmul(at::softmax(scores.masked_fill(hidden, -INFINITY), -1), parts[2])
+                         .permute({0, 2, 1, 3})
+                         .reshape({batch, sequence, heads * size});
+  const Tensor ours = attention(qkv, lengths, heads).view({batch, sequence, heads * size});
+  expect_close(ours[0], out[0], 1e-5);
+  expect_close(ours[1].slice(0, 0, 5), out[1].slice(0, 0, 5), 1e-5);
+  EXPECT_EQ(ours[1].slice(0, 5, 9).abs().max().item<float>(), 0);
+}
+
+TEST(Errors, NameTheOpAndTheShapes) {
+  EXPECT_THROW(nn::linear(random({5, 7}, 1), random({3, 8}, 2), {}), Error);
+  EXPECT_THROW(nn::linear(random({5, 7}, 1).to(at::kHalf), random({3, 7}, 2).to(at::kHalf), {}), Error);
+  EXPECT_THROW(attention(random({12, 18}, 1), at::tensor({4, 2, 9}, at::kInt), 2), Error);
+  EXPECT_THROW(cross_entropy(random({2, 3}, 1), {}, at::tensor({0, 3}, at::kLong), 1), Error);
+}
+
+// As Python sees them.
+TEST(Library, OpsAreRegisteredWithAutograd) {
+  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("filigree::linear", "");
+  const auto typed = op.typed<Tensor(const Tensor&, const Tensor&, const OptionalTensor&)>();
+  const Tensor x = random({5, 7}, 1).requires_grad_(true);
+  const Tensor w = random({3, 7}, 2);
+  typed.call(x, w, OptionalTensor()).sum().backward();
+  expect_close(x.grad(), w.sum(0).expand({5, 7}), 1e-12);
+}
+
+}  // namespace
+}  // namespace filigree::nn
