@@ -119,9 +119,9 @@ WordTable count_words(const PrepareOptions& options) {
         std::uint64_t replaced = 0;
         for (std::size_t i = 0; i < batch.paragraphs.size(); ++i) {
           const Paragraph& paragraph = batch.paragraphs[i];
-          if (split.held_out(paragraph.document, batch.first_paragraph + i)) continue;
           const std::string_view text =
               valid_text(*source, batch, paragraph, options.invalid_utf8, storage, replaced);
+          if (split.held_out(paragraph.document, batch.first_paragraph + i)) continue;
           tokenizer.for_each_word(text, [&](std::string_view word) {
             const bool too_long = word.size() > WordPieceTokenizer::kLongestWord &&
                                   count_code_points(word) > WordPieceTokenizer::kLongestWord;
