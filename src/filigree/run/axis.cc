@@ -81,8 +81,11 @@ Axis linear_axis(double lo, double hi, int count, bool widen) {
   }
   Axis axis{lo, hi, false, {}};
   const double largest = std::max(std::abs(first), std::abs(last)) * step;
-  for (double k = first; k <= last; ++k)
-    axis.ticks.push_back({k * step, tick_label(k * step, step, largest)});
+  const int ticks = static_cast<int>(last - first) + 1;
+  for (int i = 0; i < ticks; ++i) {
+    const double value = (first + i) * step;
+    axis.ticks.push_back({value, tick_label(value, step, largest)});
+  }
   return axis;
 }
 
@@ -119,7 +122,7 @@ std::string format_si(double value, int digits) {
   const int prefix = std::clamp(static_cast<int>(std::floor(exponent / 3.0)), -4, 6);
   const double scaled = value / power_of_ten(3 * prefix);
   const int decimals = std::max(0, digits - 1 - (exponent - 3 * prefix));
-  const std::string number = with_minus(fmt::format("{:.{}f}", scaled, decimals));
+  std::string number = with_minus(fmt::format("{:.{}f}", scaled, decimals));
   if (prefix == 0) return number;
   return fmt::format("{} {}", number, prefix > 0 ? kLarge[prefix] : kSmall[-prefix]);
 }

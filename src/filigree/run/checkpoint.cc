@@ -104,7 +104,7 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& folder, std:
   if (step < 0 || !state.is_object())
     throw std::invalid_argument("a checkpoint has a step and an object as its state");
   check_finite(state);
-  const std::filesystem::path path = checkpoint_path(folder, step);
+  std::filesystem::path path = checkpoint_path(folder, step);
   write_safetensors(path, tensors,
                     {{std::string(kFormatKey), std::string(kFormat)},
                      {std::string(kKindKey), std::string(kind)},
@@ -136,6 +136,7 @@ std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path&
   }
   std::sort(found.begin(), found.end());
   std::vector<std::filesystem::path> paths;
+  paths.reserve(found.size());
   for (auto& [step, path] : found) paths.push_back(std::move(path));
   return paths;
 }

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -110,9 +111,13 @@ Option& Option::transient() {
 std::string Option::key() const { return section_.empty() ? name_ : section_ + "." + name_; }
 
 std::string Option::variable() const {
+  // FILIGREE_ISA forces an instruction set, FILIGREE_DATA is where the tests' data lie: neither may change an
+  // option that happens to have the name.
+  if (name_ == "isa" || name_ == "data") return "";
   std::string variable = "FILIGREE_";
-  for (const char c : name_)
-    variable += c == '-' ? '_' : c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  for (const char c : name_) {
+    variable += c == '-' ? '_' : static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+  }
   return variable;
 }
 

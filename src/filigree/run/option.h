@@ -39,8 +39,9 @@ class Option {
   const std::string& name() const { return name_; }        // "learning-rate"
   const std::string& section() const { return section_; }  // "optimiser", empty for top-level keys
   const std::string& help() const { return help_; }
-  std::string key() const;       // "optimiser.learning-rate"
-  std::string variable() const;  // "FILIGREE_LEARNING_RATE"
+  std::string key() const;  // "optimiser.learning-rate"
+  // "FILIGREE_LEARNING_RATE"; empty where that variable means something else (FILIGREE_DATA, FILIGREE_ISA).
+  std::string variable() const;
   bool is_flag() const { return std::holds_alternative<bool*>(target_); }
   bool is_list() const { return std::holds_alternative<std::vector<std::string>*>(target_); }
   bool is_text() const {

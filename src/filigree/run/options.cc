@@ -177,7 +177,7 @@ void Options::read_set(const std::string& assignment) {
 void Options::read_environment() {
   for (const auto& option : options_) {
     const std::string variable = option->variable();
-    const char* text = std::getenv(variable.c_str());
+    const char* text = variable.empty() ? nullptr : std::getenv(variable.c_str());
     if (text == nullptr) continue;
     const Option::Texts texts = option->is_list() ? split_commas(text) : Option::Texts{text};
     if (!option->set(texts, Origin::kEnvironment)) {

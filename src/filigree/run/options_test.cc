@@ -126,6 +126,15 @@ TEST(Options, PrecedenceIsDefaultFileEnvironmentFlag) {
   EXPECT_EQ(sample.density, 0.4);
 }
 
+TEST(Options, VariablesWithAnotherMeaningAreLeftAlone) {
+  const Environment data("FILIGREE_DATA", "elsewhere");
+  std::filesystem::path folder = "here";
+  Options options("test", "a test");
+  options.add("data", &folder, "a folder");
+  EXPECT_TRUE(options.parse({}));
+  EXPECT_EQ(folder, "here");
+}
+
 TEST(Options, FlagsAndSetsCountInTheirOrder) {
   Sample a;
   EXPECT_TRUE(a.options.parse({"--hidden", "1", "--set", "model.hidden=2"}));

@@ -98,6 +98,7 @@ TensorPlace parse_tensor(const std::string& name, const Json& json) {
 // Ranges in rising order must meet end to end, from 0 to the end of the data.
 void check_ranges(const std::vector<TensorPlace>& tensors, std::uint64_t data_bytes) {
   std::vector<const TensorPlace*> order;
+  order.reserve(tensors.size());
   for (const TensorPlace& place : tensors) order.push_back(&place);
   std::sort(order.begin(), order.end(), [](const TensorPlace* a, const TensorPlace* b) {
     return std::pair(a->begin, a->end) < std::pair(b->begin, b->end);
