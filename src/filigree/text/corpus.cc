@@ -126,9 +126,10 @@ std::uint64_t Corpus::bound(std::span<const std::byte> bounds, std::uint64_t ind
                             std::uint64_t limit, const char* what) const {
   if (index > count) fail("{} {} of {} was asked for, which has {}", what, index, path_.string(), count);
   const auto value = load<std::uint64_t>(bounds.data(), index);
-  // Held against its neighbour, so that the difference of two bounds cannot wrap around.
-  const std::uint64_t next = index < count ? load<std::uint64_t>(bounds.data(), index + 1) : limit;
-  if (value > next || next > limit) fail_damaged("its bounds are out of order");
+  // Held against its neighbour: no paragraph and no document is empty, and no difference of two bounds wraps
+  // around.
+  const bool rises = index == count || value < load<std::uint64_t>(bounds.data(), index + 1);
+  if (!rises || value > limit) fail_damaged("its bounds are out of order");
   return value;
 }
 
