@@ -17,6 +17,16 @@ bool redirect(const std::string& path, int flags, int target) {
   return opened >= 0 && ::dup2(opened, target) == target;
 }
 
+// Becomes the program; gives 127 where that fails.
+int execute(const std::vector<std::string>& arguments) {
+  std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  ::execv(argv[0], argv.data());
+  return 127;
+}
+
 }  // namespace
 
 Outcome run_program(const std::vector<std::string>& arguments, const std::vector<std::string>& environment) {
@@ -30,15 +40,19 @@ Outcome run_program(const std::vector<std::string>& arguments, const std::vector
         !redirect(err, O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO)) {
       return 126;
     }
-    std::vector<char*> argv;
-    argv.reserve(arguments.size() + 1);
-    for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-    argv.push_back(nullptr);
-    ::execv(argv[0], argv.data());
-    return 127;
+    return execute(arguments);
   });
   const int code = child.wait();
   return {code, read_file(out), read_file(err)};
+}
+
+ChildProcess start_program(const std::vector<std::string>& arguments) {
+  return ChildProcess([&] {
+    for (const int target : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+      if (!redirect("/dev/null", O_RDWR, target)) return 126;
+    }
+    return execute(arguments);
+  });
 }
 
 }  // namespace filigree::test

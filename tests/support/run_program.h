@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "filigree/base/test_support.h"
+
 namespace filigree::test {
 
 struct Outcome {
@@ -16,5 +18,8 @@ struct Outcome {
 // stdin is empty.
 Outcome run_program(const std::vector<std::string>& arguments,
                     const std::vector<std::string>& environment = {});
+
+// Starts a program and leaves it running, without output; it is killed with the object.
+ChildProcess start_program(const std::vector<std::string>& arguments);
 
 }  // namespace filigree::test

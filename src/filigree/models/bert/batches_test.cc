@@ -6,6 +6,8 @@
 #include <set>
 
 #include "filigree/base/error.h"
+#include "filigree/base/file.h"
+#include "filigree/base/test_support.h"
 #include "filigree/models/bert/testing.h"
 #include "filigree/text/corpus_writer.h"
 
@@ -35,7 +37,7 @@ std::filesystem::path write_corpus(const std::filesystem::path& folder, const te
 
 TEST(Windows, CoverTheCorpusWithoutCrossingDocuments) {
   const auto vocabulary = testing::small_vocabulary();
-  testing::TemporaryFolder folder;
+  test::TemporaryFolder folder;
   const text::Corpus corpus(
       write_corpus(folder.path(), vocabulary, {{5, 7, 3, 100, 9}, {2}, {30, 30, 30}, {1, 1, 1, 1, 1, 1}}));
   const auto windows = cut_windows(corpus, vocabulary, 20);
@@ -62,7 +64,7 @@ TEST(Windows, CoverTheCorpusWithoutCrossingDocuments) {
 
 TEST(Batches, EachPassVisitsEverySequenceOnceInANewOrderWithNewMasks) {
   const auto vocabulary = testing::small_vocabulary();
-  testing::TemporaryFolder folder;
+  test::TemporaryFolder folder;
   const text::Corpus corpus(
       write_corpus(folder.path(), vocabulary, {std::vector<int>(40, 15), std::vector<int>(40, 15)}));
   Batches batches(corpus, vocabulary, 18, false, {}, 1);
@@ -94,7 +96,7 @@ TEST(Batches, EachPassVisitsEverySequenceOnceInANewOrderWithNewMasks) {
 
 TEST(Batches, NextSentenceHasTwoSegmentsAndHalfRandomSeconds) {
   const auto vocabulary = testing::small_vocabulary();
-  testing::TemporaryFolder folder;
+  test::TemporaryFolder folder;
   const text::Corpus corpus(
       write_corpus(folder.path(), vocabulary, {std::vector<int>(200, 15), std::vector<int>(200, 15)}));
   Batches batches(corpus, vocabulary, 18, true, {}, 1);
@@ -117,7 +119,7 @@ TEST(Batches, NextSentenceHasTwoSegmentsAndHalfRandomSeconds) {
 
 TEST(Batches, RefusesAnotherVocabulary) {
   const auto vocabulary = testing::small_vocabulary();
-  testing::TemporaryFolder folder;
+  test::TemporaryFolder folder;
   const text::Corpus corpus(write_corpus(folder.path(), vocabulary, {{20}}));
   const text::Vocabulary other({"[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"});
   EXPECT_THROW(Batches(corpus, other, 18, false, {}, 1), Error);

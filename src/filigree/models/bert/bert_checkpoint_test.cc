@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "filigree/base/error.h"
+#include "filigree/base/file.h"
+#include "filigree/base/test_support.h"
 #include "filigree/models/bert/testing.h"
 #include "filigree/models/bert/train_step.h"
 
@@ -28,7 +30,7 @@ struct Training {
 
 TEST(BertCheckpoint, ResumesToTheSameBytes) {
   for (const Storage storage : {Storage::kDense, Storage::kSparse, Storage::kMasked}) {
-    testing::TemporaryFolder folder;
+    test::TemporaryFolder folder;
     const nlohmann::json facts = {{"seed", 1}};
     Training straight(storage, 1);
     straight.run(1, 7);
@@ -47,7 +49,7 @@ TEST(BertCheckpoint, ResumesToTheSameBytes) {
 }
 
 TEST(BertCheckpoint, RefusesAnotherModelOrOtherFacts) {
-  testing::TemporaryFolder folder;
+  test::TemporaryFolder folder;
   Training training(Storage::kSparse, 1);
   const auto path =
       write_bert_checkpoint(folder.path(), 1, *training.model, *training.sparse, {{"batch", 4}});

@@ -2,13 +2,10 @@
 #pragma once
 
 #include <fmt/format.h>
-#include <gtest/gtest.h>
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "filigree/base/file.h"
 #include "filigree/base/philox.h"
 #include "filigree/models/bert/batch.h"
 #include "filigree/models/bert/config.h"
@@ -56,19 +53,5 @@ inline MlmBatch small_batch(std::int64_t size, std::uint64_t index, bool next_se
   }
   return batch;
 }
-
-// A folder that is removed with the object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "filigree-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 }  // namespace filigree::models::testing

@@ -1,0 +1,162 @@
+// Bad input: one clear error each, the exit code that it deserves, and nothing lost.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <thread>
+
+#include "bert/small_run.h"
+
+namespace filigree::test {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+// The error is the last line; nothing but progress comes before it.
+void expect_error(const Outcome& outcome, int code, const std::vector<std::string>& parts) {
+  EXPECT_EQ(outcome.code, code) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "error: ")) << outcome.err;
+  for (const std::string& part : parts)
+    EXPECT_TRUE(contains(outcome.err, part)) << part << "\n in: " << outcome.err;
+}
+
+Outcome prepare(const Arguments& more) {
+  Arguments all = {FILIGREE_PROGRAM, "bert", "prepare"};
+  all.insert(all.end(), more.begin(), more.end());
+  return run_program(all);
+}
+
+void write(const std::filesystem::path& path, const std::string& text) { std::ofstream(path) << text; }
+
+TEST(Prepare, GivesACorpusThatPretrainingReads) {
+  const Outcome& outcome = PreparedData::instance().outcome();
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(std::filesystem::exists(PreparedData::instance().path() / "train.corpus"));
+}
+
+TEST(PrepareErrors, MissingEmptyAndInvalidText) {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out").string();
+  expect_error(prepare({(folder / "no.txt").string(), "--output", out}), 3, {"no.txt"});
+  write(folder / "empty.txt", "");
+  expect_error(prepare({(folder / "empty.txt").string(), "--output", out}), 3, {"empty"});
+  write(folder / "bad.txt", "good line\nbad \xff line\n");
+  expect_error(prepare({(folder / "bad.txt").string(), "--output", out}), 3, {"bad.txt", "byte 14"});
+  EXPECT_EQ(prepare({(folder / "bad.txt").string(), "--output", out, "--vocab-size", "40", "--invalid-utf8",
+                     "replace", "--valid-share", "0"})
+                .code,
+            0);
+}
+
+TEST(PrepareErrors, AVocabularyWithoutMask) {
+  const TemporaryFolder folder;
+  write(folder / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nword\n");
+  expect_error(prepare({PreparedData::instance().text().string(), "--output", (folder / "out").string(),
+                        "--vocab", (folder / "vocab.txt").string()}),
+               3, {"[MASK]", "vocab.txt"});
+}
+
+TEST(PretrainErrors, OptionsThatDoNotFit) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  expect_error(run_program(pretrain(run, {"--hidden", "36", "--block", "8"})), 2,
+               {"--hidden 36", "--block 8"});
+  expect_error(run_program(pretrain(run, {"--hidden", "33"})), 2, {"--hidden 33", "--heads"});
+  expect_error(run_program(pretrain(run, {"--density", "0"})), 2, {"density"});
+  expect_error(run_program(pretrain(run, {"--density", "1.5"})), 2, {"density"});
+  expect_error(run_program(pretrain(run, {"--block", "5"})), 2, {"block"});
+  expect_error(run_program(pretrain(run, {"--densty", "0.1"})), 2, {"--densty", "--density"});
+  expect_error(run_program(pretrain(run, {"--lr", "fast"})), 2, {"lr", "fast"});
+  expect_error(run_program(pretrain(run, {"--accumulation", "9"})), 2, {"--accumulation 9"});
+  EXPECT_FALSE(std::filesystem::exists(run)) << "a wrong option must not leave a run behind";
+}
+
+TEST(PretrainErrors, DataThatIsMissingOrOfAnotherVocabulary) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  expect_error(run_program(pretrain(run, {"--data", (folder / "nowhere").string()})), 3, {"nowhere"});
+  const std::filesystem::path data = folder / "data";
+  std::filesystem::copy(PreparedData::instance().path(), data, std::filesystem::copy_options::recursive);
+  write(data / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nother\n");
+  expect_error(run_program(pretrain(run, {"--data", data.string()})), 3, {"another vocabulary"});
+}
+
+TEST(PretrainErrors, ARunThatExistsOrDoesNot) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  expect_error(run_program(pretrain(run, {"--resume"})), 2, {"--resume"});
+  EXPECT_EQ(run_program(pretrain(run, {"--steps", "5"})).code, 0);
+  expect_error(run_program(pretrain(run, {"--steps", "5"})), 2, {"--resume"});
+  expect_error(run_program(pretrain(run, {"--resume", "--lr", "2e-3", "--steps", "5"})), 2, {"lr", "0.002"});
+}
+
+TEST(PretrainErrors, ADamagedCheckpointIsNamedAndTheOneBeforeItServes) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  EXPECT_EQ(run_program(pretrain(run)).code, 0);
+  const std::filesystem::path last = final_checkpoint(run);
+  const std::string good = read_file(last);
+  // Altered.
+  std::string bytes = good;
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
+  write_file_atomically(last, bytes);
+  expect_error(run_program(pretrain(run, {"--resume"})), 3,
+               {"step-00000130", "--resume-from", "step-00000125"});
+  // Cut.
+  write_file_atomically(last, std::string_view(good).substr(0, good.size() - 100));
+  expect_error(run_program(pretrain(run, {"--resume"})), 3, {"step-00000130", "step-00000125"});
+  // The cure works, and comes to the same end.
+  EXPECT_EQ(run_program(pretrain(run, {"--resume-from", final_checkpoint(run, 125).string()})).code, 0);
+  EXPECT_TRUE(read_file(last) == good);
+}
+
+TEST(PretrainErrors, AFullDiskKeepsTheLastGoodCheckpoint) {
+  const TemporaryFolder folder;
+  const TemporaryFolder copy;
+  (void)PreparedData::instance();
+  const int code = run_on_small_disk(folder.path(), 900 << 10, [&] {
+    const std::filesystem::path run = folder / "run";
+    // A checkpoint takes about 250 kB, and all are to be kept: a few fit.
+    const Outcome outcome = run_program(pretrain(run, {"--keep-checkpoints", "1000"}));
+    if (outcome.code != 1) return 10;
+    if (!contains(outcome.err, "No space left on device") || !contains(outcome.err, "free some space"))
+      return 11;
+    if (!std::filesystem::exists(final_checkpoint(run, 5))) return 12;
+    for (const auto& entry : std::filesystem::directory_iterator(run / "checkpoints")) {
+      if (entry.path().extension() == ".partial") return 13;
+    }
+    // With space again the run goes on.
+    std::filesystem::copy(run, copy / "run", std::filesystem::copy_options::recursive);
+    return run_program(pretrain(copy / "run", {"--resume"})).code == 0 ? 0 : 14;
+  });
+  if (code == kCannotMount) GTEST_SKIP() << "cannot mount a small file system here";
+  EXPECT_EQ(code, 0);
+}
+
+TEST(PretrainErrors, TwoAtOnceDoNotShareARun) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  ChildProcess first = start_program(pretrain(run, {"--steps", "100000"}));
+  for (int i = 0; i < 300 && !std::filesystem::exists(run / "metrics.jsonl"); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  expect_error(run_program(pretrain(run, {"--resume", "--steps", "100000"})), 2, {"run"});
+}
+
+TEST(FillErrors, NoRunNoMask) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  expect_error(run_program({FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), "a [MASK]"}), 3,
+               {"checkpoint"});
+  EXPECT_EQ(run_program(pretrain(run, {"--steps", "5"})).code, 0);
+  expect_error(run_program({FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), "no mask here"}), 3,
+               {"[MASK]"});
+  const Outcome outcome = run_program(
+      {FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), "--top", "2", "word1 [MASK] word3"});
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_TRUE(contains(outcome.out, "[MASK]: ")) << outcome.out;
+}
+
+}  // namespace
+}  // namespace filigree::test
