@@ -29,7 +29,9 @@ function(filigree_module)
     add_library(${library} INTERFACE)
     set(scope INTERFACE)
   endif()
-  target_include_directories(${library} ${scope} "${PROJECT_SOURCE_DIR}/src" "${PROJECT_BINARY_DIR}/generated")
+  target_include_directories(${library} ${scope}
+    "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src;${PROJECT_BINARY_DIR}/generated>"
+    "$<INSTALL_INTERFACE:include>")
   target_link_libraries(${library} ${scope} ${deps} ${ARG_LIBS})
   if(sources)
     filigree_target_defaults(${library})
