@@ -15,18 +15,12 @@
 #include "filigree/cli/torch_program.h"
 #include "filigree/comm/mpi_info.h"
 #include "filigree/dense/blas_info.h"
+#include "filigree/run/options.h"
 
 namespace filigree::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr char kHelp[] =
-    "usage: filigree info [--json]\n\n"
-    "Prints version, CPU, chosen instruction set, threads, and which BLAS, MPI and LibTorch are in use.\n\n"
-    "  --json   one line of JSON\n\n"
-    "environment:\n"
-    "  FILIGREE_ISA   runs kernels on a lower instruction set: avx512, avx2, portable\n";
 
 // Null where filigree-bert is not built; {"error": ...} where it does not run.
 Json torch_facts() {
@@ -79,8 +73,10 @@ std::string isa_text(const Json& facts) {
 std::string torch_text(const Json& torch) {
   if (torch.is_null()) return "not built (bert pretrain and bert fill need it)";
   if (torch.contains("error")) return torch["error"];
-  return fmt::format("{}; {} threads; BLAS: {}", torch.value("libtorch", "unknown version"),
-                     torch.value("threads", 0), torch.value("blas", "unknown"));
+  std::string text =
+      fmt::format("{}; {} threads", torch.value("libtorch", "unknown version"), torch.value("threads", 0));
+  if (torch.contains("blas")) text += "; BLAS: " + torch["blas"].get<std::string>();
+  return text;
 }
 
 void print_text(const Json& facts) {
@@ -104,15 +100,12 @@ void print_text(const Json& facts) {
 
 int info(const std::vector<std::string>& arguments) {
   bool json = false;
-  for (const std::string& argument : arguments) {
-    if (argument == "--help" || argument == "-h") {
-      fmt::print("{}", kHelp);
-      return 0;
-    }
-    if (argument != "--json")
-      fail_usage("filigree info: unknown argument '{}'; see filigree info --help", argument);
-    json = true;
-  }
+  run::Options options(
+      "info",
+      "Say what this build and this machine have: CPU, instruction set, threads, and the BLAS, "
+      "MPI and LibTorch in use. FILIGREE_ISA=avx512, avx2 or portable lowers the instruction set.");
+  options.add("json", &json, "print one line of JSON").transient();
+  if (!options.parse(arguments)) return 0;
   const Json facts = gather();
   if (json) {
     fmt::print("{}\n", facts.dump());
