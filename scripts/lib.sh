@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What scripts/quickstart, scripts/test and .ci/run share. Source it from the project's root.
 
 # Exit code of a missing component, as the program's own (src/filigree/base/error.h).
