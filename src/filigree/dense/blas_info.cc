@@ -9,10 +9,10 @@
 namespace filigree::dense {
 namespace {
 
-// The file that holds the function that calls really reach.
+// The file that calls of a BLAS function really reach, LibTorch's too: the first that exports it.
 std::string loaded_file() {
   Dl_info where{};
-  const void* function = ::dlsym(RTLD_DEFAULT, "openblas_get_parallel");
+  const void* function = ::dlsym(RTLD_DEFAULT, "sgemm_");
   if (function == nullptr || ::dladdr(function, &where) == 0 || where.dli_fname == nullptr) return {};
   std::error_code error;
   const std::filesystem::path file = std::filesystem::canonical(where.dli_fname, error);

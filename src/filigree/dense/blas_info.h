@@ -11,7 +11,7 @@ namespace filigree::dense {
 enum class BlasThreading { kSequential = 0, kPthreads = 1, kOpenMp = 2 };
 
 struct BlasInfo {
-  std::string file;           // the shared library, links resolved; empty where it is linked statically
+  std::string file;           // where sgemm_ lies, links resolved; empty where it is linked statically
   std::string configuration;  // version and build options: "OpenBLAS 0.3.21 DYNAMIC_ARCH ..."
   std::string core;           // the kernels that it chose for this CPU: "SkylakeX"
   BlasThreading threading = BlasThreading::kSequential;

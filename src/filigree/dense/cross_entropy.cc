@@ -31,16 +31,29 @@ HWY_BEFORE_NAMESPACE();
 namespace filigree::dense::HWY_NAMESPACE {
 namespace {
 
+// x <- x + bias; gives the largest, n > 0. One pass: a row of a vocabulary is as large as L1.
 template <typename T>
-HWY_INLINE RowLoss Row(T* x, const T* bias, std::int64_t label, std::int64_t n) {
+HWY_INLINE T AddBias(T* x, const T* bias, std::int64_t n) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  if (bias != nullptr) {
-    for (std::int64_t i = 0; i < n; i += lanes) {
-      StorePart(hn::Add(LoadPart(d, x + i, n - i), LoadPart(d, bias + i, n - i)), d, x + i, n - i);
-    }
+  auto best = hn::Set(d, x[0] + bias[0]);
+  std::int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto v = hn::Add(hn::LoadU(d, x + i), hn::LoadU(d, bias + i));
+    hn::StoreU(v, d, x + i);
+    best = hn::Max(best, v);
   }
-  const T max = RowMax<T>(x, n);
+  T top = hn::GetLane(hn::MaxOfLanes(d, best));
+  for (; i < n; ++i) {
+    x[i] += bias[i];
+    top = x[i] > top ? x[i] : top;
+  }
+  return top;
+}
+
+template <typename T>
+HWY_INLINE RowLoss Row(T* x, const T* bias, std::int64_t label, std::int64_t n) {
+  const T max = bias == nullptr ? RowMax<T>(x, n) : AddBias<T>(x, bias, n);
   const T at_label = x[label];
   const T sum = ExpRow(x, n, T(1), max);
   ScaleRow(x, n, T(1) / sum);

@@ -105,6 +105,26 @@ TYPED_TEST(CrossEntropy, LargeLogitsDoNotOverflow) {
   });
 }
 
+// Logits in steps of 1/64, whose differences are exact: exp over its whole range, to a few ulps each.
+// Ratios of probabilities, because the sum that they share has its own rounding.
+TYPED_TEST(CrossEntropy, SmallProbabilitiesKeepTheirRelativeAccuracy) {
+  on_every_isa([] {
+    constexpr std::int64_t kClasses = 87 * 64;
+    Matrix<TypeParam> x(1, kClasses);
+    std::int64_t step = 0;
+    x.fill([&] { return -static_cast<TypeParam>(step++) / 64; });
+    const std::int64_t label = 0;
+    cross_entropy<TypeParam>(x.view(), nullptr, &label, nullptr);
+    std::int64_t c = 0;
+    for (; c < kClasses; ++c) {
+      if (x(c) < std::numeric_limits<TypeParam>::min()) break;  // fewer digits than the others
+      const double ratio = static_cast<double>(x(c)) / static_cast<double>(x(0));
+      ASSERT_NEAR(ratio / std::exp(-static_cast<double>(c) / 64), 1, ulps<TypeParam>(4)) << c;
+    }
+    EXPECT_GT(c, 82 * 64);
+  });
+}
+
 TYPED_TEST(CrossEntropy, AClassOfMinusInfinityHasNoProbability) {
   on_every_isa([] {
     Matrix<TypeParam> x(1, 19);

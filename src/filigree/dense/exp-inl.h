@@ -78,18 +78,20 @@ template <class D>
 requires(sizeof(hn::TFromD<D>) == 4) HWY_INLINE NormalPair<hn::Vec<D>> Normal(D d, hn::Vec<D> x) {
   using V = hn::Vec<D>;
   const V one = hn::Set(d, 1.0F);
-  const V half = hn::Set(d, -0.5F);
+  // -x^2 / 2 as the sum of two numbers; halving is exact.
+  const V minus_half = hn::Set(d, -0.5F);
 #if HWY_NATIVE_FMA
-  const V square = hn::Mul(x, x);
-  const V rest = hn::MulSub(x, x, square);
+  const V half_x = hn::Mul(x, minus_half);
+  const V square = hn::Mul(x, half_x);
+  const V rest = hn::MulSub(x, half_x, square);
 #else
   // The upper half of x's digits has an exact square.
   const hn::RebindToUnsigned<D> bits;
   const V upper = hn::And(x, hn::BitCast(d, hn::Set(bits, 0xFFFFF000U)));
-  const V square = hn::Mul(upper, upper);
-  const V rest = hn::Mul(hn::Sub(x, upper), hn::Add(x, upper));
+  const V square = hn::Mul(hn::Mul(upper, upper), minus_half);
+  const V rest = hn::Mul(hn::Mul(hn::Sub(x, upper), hn::Add(x, upper)), minus_half);
 #endif
-  const V e = ExpOfSum(d, hn::Mul(square, half), hn::Mul(rest, half));
+  const V e = ExpOfSum(d, square, rest);
   // Beyond 20 the exponential is 0; the bound keeps infinity out of the reciprocal's refinement.
   const V a = hn::Min(hn::Abs(x), hn::Set(d, 20.0F));
   const V t = Reciprocal(d, hn::MulAdd(a, hn::Set(d, 0.305F), one));
