@@ -83,54 +83,102 @@ std::vector<T> normals(std::int64_t count, Philox& random) {
 std::vector<double> exact(const std::vector<float>& values) { return {values.begin(), values.end()}; }
 std::vector<double> exact(const std::vector<double>& values) { return values; }
 
-// All three products against the reference in double, on one shape.
+// One shape: inputs, and what each product must give, from the reference in double.
 template <typename T>
-void check(const BsrPattern& w, std::int64_t tokens, std::int64_t x_stride, std::int64_t y_stride) {
-  Philox random(3, Purpose::kTest, static_cast<std::uint64_t>(tokens));
-  const Matrix<T> x(tokens, w.columns(), x_stride, random);
-  const Matrix<T> y(tokens, w.rows(), y_stride, random);
-  const std::vector<T> values = normals<T>(w.value_count(), random);
-  const std::vector<T> bias = normals<T>(w.rows(), random);
-  const std::vector<double> values_d = exact(values);
-  const std::vector<double> bias_d = exact(bias);
-  const std::vector<double> values_m = magnitudes(values);
-  const std::vector<double> bias_m = magnitudes(bias);
-  for (const bool accumulate : {false, true}) {
-    SCOPED_TRACE(accumulate ? "accumulate" : "");
-    for (const bool with_bias : {false, true}) {
-      Matrix<T> got = y;
-      dds_transposed(x.view(), w, values.data(), with_bias ? bias.data() : nullptr, got.view(), accumulate);
-      Matrix<double> want = y.exact();
-      reference::dds_transposed<double>(x.exact().view(), w, values_d.data(),
-                                        with_bias ? bias_d.data() : nullptr, want.view(), accumulate);
-      Matrix<double> scale = y.magnitude();
-      reference::dds_transposed<double>(x.magnitude().view(), w, values_m.data(),
-                                        with_bias ? bias_m.data() : nullptr, scale.view(), accumulate);
-      SCOPED_TRACE(with_bias ? "dds_transposed with bias" : "dds_transposed");
-      expect_near(got.data, want.data, scale.data);
-    }
-    {
-      SCOPED_TRACE("dds");
-      Matrix<T> got = x;
-      dds(y.view(), w, values.data(), got.view(), accumulate);
-      Matrix<double> want = x.exact();
-      reference::dds<double>(y.exact().view(), w, values_d.data(), want.view(), accumulate);
-      Matrix<double> scale = x.magnitude();
-      reference::dds<double>(y.magnitude().view(), w, values_m.data(), scale.view(), accumulate);
-      expect_near(got.data, want.data, scale.data);
-    }
-    {
-      SCOPED_TRACE("sdd");
-      std::vector<T> got = values;
-      sdd(y.view(), x.view(), w, got.data(), accumulate);
-      std::vector<double> want = values_d;
-      reference::sdd<double>(y.exact().view(), x.exact().view(), w, want.data(), accumulate);
-      std::vector<double> scale = values_m;
-      reference::sdd<double>(y.magnitude().view(), x.magnitude().view(), w, scale.data(), accumulate);
-      expect_near(got, want, scale);
+class Problem {
+ public:
+  Problem(const BsrPattern& w, std::int64_t tokens, std::int64_t x_stride, std::int64_t y_stride)
+      : w_(w),
+        random_(3, Purpose::kTest, static_cast<std::uint64_t>(tokens)),
+        x_(tokens, w.columns(), x_stride, random_),
+        y_(tokens, w.rows(), y_stride, random_),
+        values_(normals<T>(w.value_count(), random_)),
+        bias_(normals<T>(w.rows(), random_)) {
+    for (const bool accumulate : {false, true}) {
+      for (const bool with_bias : {false, true}) {
+        forward_[accumulate][with_bias] =
+            expect(y_, [&](const auto& x, const auto&, auto* values, auto* bias, auto y) {
+              reference::dds_transposed<double>(x, w_, values, with_bias ? bias : nullptr, y, accumulate);
+            });
+      }
+      input_gradient_[accumulate] = expect(x_, [&](const auto&, const auto& y, auto* values, auto*, auto dx) {
+        reference::dds<double>(y, w_, values, dx, accumulate);
+      });
+      weight_gradient_[accumulate] =
+          expect(values_, [&](const auto& x, const auto& y, auto*, auto*, auto* gradient) {
+            reference::sdd<double>(y, x, w_, gradient, accumulate);
+          });
     }
   }
-}
+
+  void check() const {
+    for (const bool accumulate : {false, true}) {
+      SCOPED_TRACE(accumulate ? "accumulate" : "");
+      for (const bool with_bias : {false, true}) {
+        SCOPED_TRACE(with_bias ? "dds_transposed with bias" : "dds_transposed");
+        Matrix<T> got = y_;
+        dds_transposed(x_.view(), w_, values_.data(), with_bias ? bias_.data() : nullptr, got.view(),
+                       accumulate);
+        forward_[accumulate][with_bias].compare(got.data);
+      }
+      {
+        SCOPED_TRACE("dds");
+        Matrix<T> got = x_;
+        dds(y_.view(), w_, values_.data(), got.view(), accumulate);
+        input_gradient_[accumulate].compare(got.data);
+      }
+      {
+        SCOPED_TRACE("sdd");
+        std::vector<T> got = values_;
+        sdd(y_.view(), x_.view(), w_, got.data(), accumulate);
+        weight_gradient_[accumulate].compare(got);
+      }
+    }
+  }
+
+ private:
+  // The exact result, and the sum of the magnitudes that were added.
+  struct Expected {
+    void compare(const std::vector<T>& got) const { expect_near(got, exact, magnitude); }
+    std::vector<double> exact;
+    std::vector<double> magnitude;
+  };
+
+  // product(x, y, values, bias, result) on exact inputs, then on their magnitudes.
+  template <typename Product>
+  Expected expect(const Matrix<T>& before, const Product& product) const {
+    Matrix<double> exact = before.exact();
+    Matrix<double> magnitude = before.magnitude();
+    run(x_.exact(), y_.exact(), ::filigree::sparse::exact(values_), ::filigree::sparse::exact(bias_),
+        exact.view(), product);
+    run(x_.magnitude(), y_.magnitude(), magnitudes(values_), magnitudes(bias_), magnitude.view(), product);
+    return {exact.data, magnitude.data};
+  }
+  template <typename Product>
+  Expected expect(const std::vector<T>& before, const Product& product) const {
+    std::vector<double> exact = ::filigree::sparse::exact(before);
+    std::vector<double> magnitude = magnitudes(before);
+    run(x_.exact(), y_.exact(), ::filigree::sparse::exact(values_), ::filigree::sparse::exact(bias_),
+        exact.data(), product);
+    run(x_.magnitude(), y_.magnitude(), magnitudes(values_), magnitudes(bias_), magnitude.data(), product);
+    return {exact, magnitude};
+  }
+  template <typename Product, typename Result>
+  static void run(const Matrix<double>& x, const Matrix<double>& y, const std::vector<double>& values,
+                  const std::vector<double>& bias, Result result, const Product& product) {
+    product(x.view(), y.view(), values.data(), bias.data(), result);
+  }
+
+  const BsrPattern& w_;
+  Philox random_;
+  Matrix<T> x_;
+  Matrix<T> y_;
+  std::vector<T> values_;
+  std::vector<T> bias_;
+  Expected forward_[2][2];
+  Expected input_gradient_[2];
+  Expected weight_gradient_[2];
+};
 
 // Runs `body` once per instruction set of this machine.
 void on_every_isa(const std::function<void()>& body) {
@@ -141,6 +189,13 @@ void on_every_isa(const std::function<void()>& body) {
     body();
   }
   force_isa(before);
+}
+
+// Both types, float on every instruction set.
+void check(const BsrPattern& w, std::int64_t tokens, std::int64_t x_stride, std::int64_t y_stride) {
+  const Problem<float> problem(w, tokens, x_stride, y_stride);
+  on_every_isa([&] { problem.check(); });
+  Problem<double>(w, tokens, x_stride, y_stride).check();
 }
 
 class Products : public testing::TestWithParam<int> {
@@ -171,40 +226,31 @@ INSTANTIATE_TEST_SUITE_P(Blocks, Products, testing::Values(1, 4, 8, 16),
 
 TEST_P(Products, AgreeWithReferenceForEveryTokenCount) {
   const BsrPattern w = random_pattern();
-  on_every_isa([&] {
-    for (const std::int64_t tokens : kTokenCounts) {
-      SCOPED_TRACE(tokens);
-      check<float>(w, tokens, w.columns(), w.rows());
-    }
-  });
-  for (const std::int64_t tokens : kTokenCounts) check<double>(w, tokens, w.columns(), w.rows());
+  for (const std::int64_t tokens : kTokenCounts) {
+    SCOPED_TRACE(tokens);
+    check(w, tokens, w.columns(), w.rows());
+  }
 }
 
 TEST_P(Products, AgreeWithReferenceForAnyStride) {
   const BsrPattern w = random_pattern();
-  on_every_isa([&] {
-    check<float>(w, 33, w.columns() + 3, w.rows() + 5);
-    check<float>(w, 100, 1024, 2048);
-  });
-  check<double>(w, 33, w.columns() + 3, w.rows() + 5);
+  check(w, 33, w.columns() + 3, w.rows() + 5);
+  check(w, 100, 1024, 2048);
 }
 
 TEST_P(Products, AgreeWithReferenceForFullAndNearlyEmptyPatterns) {
-  on_every_isa([&] {
-    for (const BsrPattern& w : {full_pattern(), one_block()}) check<float>(w, 70, w.columns(), w.rows());
-  });
-  for (const BsrPattern& w : {full_pattern(), one_block()}) check<double>(w, 70, w.columns(), w.rows());
+  for (const BsrPattern& w : {full_pattern(), one_block()}) check(w, 70, w.columns(), w.rows());
 }
 
-// Wide and tall matrices: the gradient's product takes one by rows, the other by columns.
+// Wide and tall matrices: the gradient's product takes one by columns, the other by rows, both in several
+// chunks of tokens.
 TEST_P(Products, AgreeWithReferenceForLargerMatrices) {
   Philox random(8, Purpose::kTest);
-  const BsrPattern wide = BsrPattern::random(64, 1024, block(), 4096 / (block() * block()), random);
-  const BsrPattern tall = BsrPattern::random(1024, 64, block(), 4096 / (block() * block()), random);
-  on_every_isa([&] {
-    check<float>(wide, 300, wide.columns(), wide.rows());
-    check<float>(tall, 300, tall.columns(), tall.rows());
-  });
+  const std::int64_t blocks = 4096 / (block() * block());
+  const BsrPattern wide = BsrPattern::random(256, 512, block(), blocks, random);
+  const BsrPattern tall = BsrPattern::random(512, 256, block(), blocks, random);
+  check(wide, 200, wide.columns(), wide.rows());
+  check(tall, 200, tall.columns(), tall.rows());
 }
 
 TEST_P(Products, GiveTheSameBitsForAnyNumberOfThreads) {

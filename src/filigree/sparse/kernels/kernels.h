@@ -81,9 +81,9 @@ using SddKernel = void (*)(const SddTask<T>&);
 constexpr std::int64_t max_tile_tokens(int block) { return block == 1 ? 64 : 16; }
 // Tasks of a multiple of this many tokens leave no part of a tile, on any instruction set.
 constexpr std::int64_t whole_tiles(int block) { return block == 1 ? 64 : 48; }
-// A tile of x, and for blocks of 1 a tile of 16 outputs.
+// Two tiles of x for blocks of 8 and 16; one for 1 and 4, and a tile of 16 outputs.
 constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
-  return max_tile_tokens(block) * (x_columns + 16);
+  return max_tile_tokens(block) * (block >= 8 ? 2 * x_columns : x_columns + 16);
 }
 
 // Tokens that an sdd kernel copies at once, so that the copy of a side of `columns` stays in L2.
@@ -92,9 +92,10 @@ constexpr std::int64_t sdd_chunk(std::int64_t columns) {
   return std::clamp<std::int64_t>(kElements / columns / 16 * 16, 32, 256);
 }
 // Columns of the grouped side that are copied at once.
-constexpr std::int64_t kSddColumns = 64;
+constexpr std::int64_t kSddColumns = 16;
+// Two copies of each.
 constexpr std::int64_t sdd_scratch(std::int64_t columns) {
-  return sdd_chunk(columns) * (columns + kSddColumns);
+  return 2 * sdd_chunk(columns) * (columns + kSddColumns);
 }
 
 // The kernels for the instruction set in use.

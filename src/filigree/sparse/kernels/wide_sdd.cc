@@ -11,7 +11,7 @@
 #define HWY_TARGET_INCLUDE "filigree/sparse/kernels/wide_sdd.cc"
 #include <hwy/foreach_target.h>
 //
-#include "filigree/sparse/kernels/simd-inl.h"
+#include "filigree/sparse/kernels/wide-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace filigree::sparse::kernels::HWY_NAMESPACE {
@@ -26,17 +26,30 @@ void Sdd(const SddTask<float>& task) {
 
 #else
 
+// Tokens between two steps of copying.
+constexpr std::int64_t kTokensPerStep = 16;
+// How far ahead of the copying lines of the whole side are fetched.
+constexpr std::int64_t kAhead = 64;
+
+// What is copied while the current copies are multiplied: the next chunk of the whole side, and the next
+// columns of the grouped side.
 template <int kBlock>
-using Inputs = hn::CappedTag<float, kBlock>;
-template <int kBlock>
-constexpr int kVectors = kBlock / static_cast<int>(hn::MaxLanes(Inputs<kBlock>()));
+struct Copiers {
+  Copier<kBlock> other;
+  Copier<kBlock> group;
+
+  HWY_INLINE void step() {
+    other.step();
+    group.step();
+  }
+};
 
 // kRows rows of kColumns vectors of sums, over `tokens` tokens: sum[r][c] += dy[t][r] * x[c][t].
 // x and gradient: one pointer for each vector of a row.
 template <int kBlock, int kRows, int kColumns>
 HWY_INLINE void Outer(std::int64_t tokens, const float* dy, const float* const (&x)[kColumns],
-                      float* const (&gradient)[kColumns], bool add) {
-  using D = Inputs<kBlock>;
+                      float* const (&gradient)[kColumns], bool add, Copiers<kBlock>& next) {
+  using D = Side<kBlock>;
   const D d;
   hn::Vec<D> sum[kRows][kColumns];
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
@@ -44,13 +57,18 @@ HWY_INLINE void Outer(std::int64_t tokens, const float* dy, const float* const (
       sum[r][c] = add ? hn::LoadU(d, gradient[c] + r * kBlock) : hn::Zero(d);
     }
   }
-  for (std::int64_t t = 0; t < tokens; ++t) {
-    hn::Vec<D> input[kColumns];
-    FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) input[c] = hn::Load(d, x[c] + t * kBlock);
-    FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-      const auto output = hn::Set(d, dy[t * kBlock + r]);
-      FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) sum[r][c] = hn::MulAdd(output, input[c], sum[r][c]);
+  for (std::int64_t begin = 0; begin < tokens; begin += kTokensPerStep) {
+    const std::int64_t end = begin + kTokensPerStep < tokens ? begin + kTokensPerStep : tokens;
+    for (std::int64_t t = begin; t < end; ++t) {
+      hn::Vec<D> input[kColumns];
+      FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) input[c] = hn::Load(d, x[c] + t * kBlock);
+      FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
+        const auto output = hn::Set(d, dy[t * kBlock + r]);
+        FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) sum[r][c] =
+            hn::MulAdd(output, input[c], sum[r][c]);
+      }
     }
+    next.step();
   }
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
     FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) hn::StoreU(sum[r][c], d, gradient[c] + r * kBlock);
@@ -60,62 +78,43 @@ HWY_INLINE void Outer(std::int64_t tokens, const float* dy, const float* const (
 // All rows of a block, as many at a time as registers hold.
 template <int kBlock, int kColumns, int kRows>
 HWY_INLINE void AllRows(std::int64_t tokens, const float* dy, const float* const (&x)[kColumns],
-                        float* const (&gradient)[kColumns], bool add) {
+                        float* const (&gradient)[kColumns], bool add, Copiers<kBlock>& next) {
   if constexpr (kManyRegisters || kColumns == 1) {
-    Outer<kBlock, kRows, kColumns>(tokens, dy, x, gradient, add);
+    Outer<kBlock, kRows, kColumns>(tokens, dy, x, gradient, add, next);
   } else {
     static_assert(kColumns == 2);
     constexpr int kPart = kRows > 8 ? 6 : 4;
-    Outer<kBlock, kPart, kColumns>(tokens, dy, x, gradient, add);
+    Outer<kBlock, kPart, kColumns>(tokens, dy, x, gradient, add, next);
     if constexpr (kRows > kPart) {
       float* const rest[] = {gradient[0] + kPart * kBlock, gradient[1] + kPart * kBlock};
-      AllRows<kBlock, kColumns, kRows - kPart>(tokens, dy + kPart, x, rest, add);
+      AllRows<kBlock, kColumns, kRows - kPart>(tokens, dy + kPart, x, rest, add, next);
     }
   }
 }
 
 // One block.
 template <int kBlock>
-void Single(std::int64_t tokens, const float* dy, const float* x, float* gradient, bool add) {
-  if constexpr (kVectors<kBlock> == 1) {
-    AllRows<kBlock, 1, kBlock>(tokens, dy, {x}, {gradient}, add);
+void Single(std::int64_t tokens, const float* dy, const float* x, float* gradient, bool add,
+            Copiers<kBlock>& next) {
+  if constexpr (kSideVectors<kBlock> == 1) {
+    AllRows<kBlock, 1, kBlock>(tokens, dy, {x}, {gradient}, add, next);
   } else {
-    static_assert(kVectors<kBlock> == 2);
-    AllRows<kBlock, 2, kBlock>(tokens, dy, {x, x + kBlock / 2}, {gradient, gradient + kBlock / 2}, add);
+    static_assert(kSideVectors<kBlock> == 2);
+    AllRows<kBlock, 2, kBlock>(tokens, dy, {x, x + kBlock / 2}, {gradient, gradient + kBlock / 2}, add, next);
   }
 }
 
 // Two blocks of one block row: a broadcast serves both.
 template <int kBlock>
 void Pair(std::int64_t tokens, const float* dy, const float* x0, const float* x1, float* gradient0,
-          float* gradient1, bool add) {
-  AllRows<kBlock, 2, kBlock>(tokens, dy, {x0, x1}, {gradient0, gradient1}, add);
-}
-
-// Rows [0, tokens) of `columns` columns, as [group][token][block].
-template <int kBlock>
-HWY_INLINE void Copy(const float* from, std::int64_t stride, std::int64_t columns, std::int64_t tokens,
-                     float* to) {
-  const Inputs<kBlock> d;
-  // Sixteen rows at a time: their lines come from as many streams of memory.
-  constexpr std::int64_t kStep = 16;
-  for (std::int64_t first = 0; first < tokens; first += kStep) {
-    const std::int64_t last = first + kStep < tokens ? first + kStep : tokens;
-    for (std::int64_t c = 0; c < columns; c += kBlock) {
-      for (std::int64_t t = first; t < last; ++t) {
-        FILIGREE_UNROLL for (int v = 0; v < kVectors<kBlock>; ++v) {
-          const auto lane = static_cast<std::int64_t>(v * hn::MaxLanes(d));
-          hn::Store(hn::LoadU(d, from + t * stride + c + lane), d, to + c * tokens + t * kBlock + lane);
-        }
-      }
-    }
-  }
+          float* gradient1, bool add, Copiers<kBlock>& next) {
+  AllRows<kBlock, 2, kBlock>(tokens, dy, {x0, x1}, {gradient0, gradient1}, add, next);
 }
 
 // The blocks of group g. group, other: the copies.
 template <int kBlock>
 HWY_INLINE void OneGroup(const SddTask<float>& task, std::int64_t g, std::int64_t tokens, const float* group,
-                         const float* other, bool add) {
+                         const float* other, bool add, Copiers<kBlock>& next) {
   const GroupedBlocks& blocks = task.blocks;
   const std::int64_t copied = tokens * kBlock;
   constexpr std::int64_t kValues = kBlock * kBlock;
@@ -125,50 +124,86 @@ HWY_INLINE void OneGroup(const SddTask<float>& task, std::int64_t g, std::int64_
     for (; !task.by_columns && q + 1 < end; q += 2) {
       Pair<kBlock>(tokens, group, other + blocks.others[q] * copied, other + blocks.others[q + 1] * copied,
                    task.gradient + blocks.position(q) * kValues,
-                   task.gradient + blocks.position(q + 1) * kValues, add);
+                   task.gradient + blocks.position(q + 1) * kValues, add, next);
     }
   }
   for (; q < end; ++q) {
     const float* copy = other + blocks.others[q] * copied;
     float* gradient = task.gradient + blocks.position(q) * kValues;
     if (task.by_columns) {
-      Single<kBlock>(tokens, copy, group, gradient, add);
+      Single<kBlock>(tokens, copy, group, gradient, add, next);
     } else {
-      Single<kBlock>(tokens, group, copy, gradient, add);
+      Single<kBlock>(tokens, group, copy, gradient, add, next);
     }
   }
 }
 
+// One side's rows of activations.
+struct Rows {
+  const float* data;
+  std::int64_t stride;
+  std::int64_t columns;
+};
+
 template <int kBlock>
 void Sdd(const SddTask<float>& task) {
+  const Rows dy{task.dy, task.dy_stride, task.dy_columns};
+  const Rows x{task.x, task.x_stride, task.x_columns};
+  const Rows& grouped = task.by_columns ? x : dy;
+  const Rows& other = task.by_columns ? dy : x;
+  const std::int64_t chunk = sdd_chunk(other.columns);
   constexpr std::int64_t kGroups = kSddColumns / kBlock;
-  const float* grouped = task.by_columns ? task.x : task.dy;
-  const float* other = task.by_columns ? task.dy : task.x;
-  const std::int64_t grouped_stride = task.by_columns ? task.x_stride : task.dy_stride;
-  const std::int64_t other_stride = task.by_columns ? task.dy_stride : task.x_stride;
-  const std::int64_t other_columns = task.by_columns ? task.dy_columns : task.x_columns;
-  const std::int64_t chunk = sdd_chunk(other_columns);
-  for (std::int64_t first = 0; first < task.tokens; first += chunk) {
+  const std::int32_t* offsets = task.blocks.offsets;
+  const std::int64_t blocks = offsets[task.last_group] - offsets[task.first_group];
+
+  float* other_copy = task.scratch;
+  float* next_other_copy = other_copy + chunk * other.columns;
+  float* group_copy = next_other_copy + chunk * other.columns;
+  float* next_group_copy = group_copy + chunk * kSddColumns;
+  const auto tokens_from = [&](std::int64_t first) {
     const std::int64_t left = task.tokens - first;
-    const std::int64_t tokens = left < chunk ? left : chunk;
+    return left < chunk ? (left < 0 ? 0 : left) : chunk;
+  };
+  const auto copy_other = [&](std::int64_t first, float* to) {
+    const std::int64_t tokens = tokens_from(first);
+    return Copier<kBlock>(other.data + first * other.stride, other.stride, other.columns, tokens, to, tokens,
+                          blocks * (chunk / kTokensPerStep), kAhead);
+  };
+  // Groups from `begin` on, in step with the multiplications of those before.
+  const auto copy_groups = [&](std::int64_t first, std::int64_t begin, float* to) {
+    const std::int64_t tokens = tokens_from(first);
+    const std::int64_t left = task.last_group - begin;
+    const std::int64_t count = left < kGroups ? left : kGroups;
+    const std::int64_t before = begin - kGroups < task.first_group ? begin : begin - kGroups;
+    const std::int64_t steps = (offsets[begin] - offsets[before]) * (tokens / kTokensPerStep);
+    return Copier<kBlock>(grouped.data + first * grouped.stride + begin * kBlock, grouped.stride,
+                          (count < 0 ? 0 : count) * kBlock, tokens, to, tokens, steps, kSddColumns);
+  };
+
+  copy_other(0, other_copy).finish();
+  copy_groups(0, task.first_group, group_copy).finish();
+  for (std::int64_t first = 0; first < task.tokens; first += chunk) {
+    const std::int64_t tokens = tokens_from(first);
     const bool add = first > 0 || task.accumulate;
-    float* const other_copy = task.scratch;
-    float* const group_copy = task.scratch + tokens * other_columns;
-    Copy<kBlock>(other + first * other_stride, other_stride, other_columns, tokens, other_copy);
-    const std::int64_t behind = left - tokens;
-    RowPrefetcher next(other + (first + tokens) * other_stride, other_stride, other_columns,
-                       behind < chunk ? behind : chunk, task.last_group - task.first_group);
+    Copier<kBlock> next_other = copy_other(first + chunk, next_other_copy);
     for (std::int64_t begin = task.first_group; begin < task.last_group; begin += kGroups) {
-      const std::int64_t groups = begin + kGroups < task.last_group ? kGroups : task.last_group - begin;
-      const float* columns = grouped + first * grouped_stride + begin * kBlock;
-      Copy<kBlock>(columns, grouped_stride, groups * kBlock, tokens, group_copy);
-      RowPrefetcher next_columns(columns + kSddColumns, grouped_stride, kSddColumns, tokens, groups);
-      for (std::int64_t g = 0; g < groups; ++g) {
-        next.step();
-        next_columns.step();
-        OneGroup<kBlock>(task, begin + g, tokens, group_copy + g * tokens * kBlock, other_copy, add);
+      const bool last = begin + kGroups >= task.last_group;
+      Copiers<kBlock> next{next_other, last ? copy_groups(first + chunk, task.first_group, next_group_copy)
+                                            : copy_groups(first, begin + kGroups, next_group_copy)};
+      const std::int64_t end = last ? task.last_group : begin + kGroups;
+      for (std::int64_t g = begin; g < end; ++g) {
+        OneGroup<kBlock>(task, g, tokens, group_copy + (g - begin) * tokens * kBlock, other_copy, add, next);
       }
+      next.group.finish();
+      next_other = next.other;
+      float* const used = group_copy;
+      group_copy = next_group_copy;
+      next_group_copy = used;
     }
+    next_other.finish();
+    float* const used = other_copy;
+    other_copy = next_other_copy;
+    next_other_copy = used;
   }
 }
 
