@@ -107,6 +107,10 @@ void for_each_batch(TextSource& source, std::string title, Visit&& visit, Collec
 
 WordTable count_words(const PrepareOptions& options) {
   const std::unique_ptr<TextSource> source = open_source(options, options.inputs);
+  if (source->total_bytes() == 0) {
+    fail_usage(
+        "learning a vocabulary reads the input twice, which a pipe does not allow; pass --vocab, or files");
+  }
   const BasicTokenizer tokenizer(options.lower_case);
   const Split split(options);
   WordTable words;

@@ -218,6 +218,8 @@ TEST_F(PrepareTest, WrongOptionsAreUsageErrors) {
   job = options({folder_ / "a.txt"});
   job.output.clear();
   (void)error_of(ExitCode::kUsage, [&] { prepare(job); });
+  job = options({"/dev/null"});  // like a pipe, no file
+  EXPECT_TRUE(contains(error_of(ExitCode::kUsage, [&] { prepare(job); }), "pipe"));
   job.output = folder_ / "a.txt/out";
   EXPECT_TRUE(contains(error_of(ExitCode::kFailed, [&] { prepare(job); }), "cannot make the folder"));
 }
