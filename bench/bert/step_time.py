@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """A dense training step of Filigree beside one of plain PyTorch, and Filigree's sparse step, in one run.
 
-    bench/bert/step_time.py [--program build/release/filigree] [--rounds 5] [--layers 4 --hidden 512 ...]
+    bench/bert/step_time.py [--program build/release/filigree] [--rounds 3] [--layers 4 --hidden 512 ...]
 
 Each round starts Filigree's benchmark (15 pairs of steps, interleaved) and then as many steps of PyTorch, so that
 both see the same machine; the medians over rounds are printed as a Markdown table and one JSON line.

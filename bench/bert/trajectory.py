@@ -74,7 +74,9 @@ def main():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--lr", type=float, default=1e-4)
     args = parser.parse_args()
-    args.work = args.work or tempfile.mkdtemp()
+    if not args.work:
+        temporary = tempfile.TemporaryDirectory()  # removed at the end
+        args.work = temporary.name
     torch.set_num_threads(args.threads)
 
     sparse = ["--density", "0.1", "--block", "16", "--updates", "4"]

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "bert/small_run.h"
@@ -69,6 +70,8 @@ TEST(PretrainErrors, OptionsThatDoNotFit) {
   expect_error(run_program(pretrain(run, {"--densty", "0.1"})), 2, {"--densty", "--density"});
   expect_error(run_program(pretrain(run, {"--lr", "fast"})), 2, {"lr", "fast"});
   expect_error(run_program(pretrain(run, {"--accumulation", "9"})), 2, {"--accumulation 9"});
+  expect_error(run_program(pretrain(run, {"--warmup", "130"})), 2, {"--warmup 130"});
+  expect_error(run_program(pretrain(run, {"--density", "1"})), 2, {"--updates 4"});
   EXPECT_FALSE(std::filesystem::exists(run)) << "a wrong option must not leave a run behind";
 }
 
@@ -134,6 +137,28 @@ TEST(PretrainErrors, AFullDiskKeepsTheLastGoodCheckpoint) {
   EXPECT_EQ(code, 0);
 }
 
+TEST(PretrainErrors, NotANumberNamesTheStepAndKeepsTheCheckpoint) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  // Without clipping and decay, a learning rate of 10 and a second moment that forgets at once blow up any
+  // model.
+  const Outcome outcome = run_program(pretrain(
+      run, {"--lr", "10", "--lr-rule", "none", "--clip", "0", "--weight-decay", "10", "--steps", "130"}));
+  expect_error(outcome, 1, {" at step ", "the last checkpoint is kept: ", "--lr"});
+  EXPECT_TRUE(std::filesystem::exists(final_checkpoint(run, 5)));
+}
+
+TEST(PretrainErrors, ResumeFromTakesOnlyTheRunsOwnCheckpoints) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  EXPECT_EQ(run_program(pretrain(run, {"--steps", "10"})).code, 0);
+  std::filesystem::copy(final_checkpoint(run, 5), folder / "copy.safetensors");
+  const std::string copy = (folder / "copy.safetensors").string();
+  expect_error(run_program(pretrain(run, {"--steps", "10", "--resume-from", copy})), 2,
+               {"--resume-from", copy});
+  EXPECT_TRUE(std::filesystem::exists(final_checkpoint(run, 10)));
+}
+
 TEST(PretrainErrors, TwoAtOnceDoNotShareARun) {
   const TemporaryFolder folder;
   const std::filesystem::path run = folder / "run";
@@ -141,7 +166,8 @@ TEST(PretrainErrors, TwoAtOnceDoNotShareARun) {
   for (int i = 0; i < 300 && !std::filesystem::exists(run / "metrics.jsonl"); ++i) {
     std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  expect_error(run_program(pretrain(run, {"--resume", "--steps", "100000"})), 2, {"run"});
+  ASSERT_TRUE(std::filesystem::exists(run / "metrics.jsonl"));
+  expect_error(run_program(pretrain(run, {"--resume", "--steps", "100000"})), 2, {run.string(), "is using"});
 }
 
 TEST(FillErrors, NoRunNoMask) {
@@ -156,6 +182,38 @@ TEST(FillErrors, NoRunNoMask) {
       {FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), "--top", "2", "word1 [MASK] word3"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_TRUE(contains(outcome.out, "[MASK]: ")) << outcome.out;
+}
+
+TEST(Benchmark, EndsWithOneLineOfJson) {
+  const Outcome outcome = run_program({FILIGREE_PROGRAM,
+                                       "bert",
+                                       "pretrain",
+                                       "--benchmark",
+                                       "--json",
+                                       "--layers",
+                                       "1",
+                                       "--hidden",
+                                       "64",
+                                       "--sequence",
+                                       "16",
+                                       "--batch",
+                                       "2",
+                                       "--density",
+                                       "0.1",
+                                       "--block",
+                                       "16",
+                                       "--vocabulary",
+                                       "100",
+                                       "--predictions",
+                                       "2",
+                                       "--pairs",
+                                       "2"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  const nlohmann::json line = nlohmann::json::parse(outcome.out);
+  for (const char* key : {"sparse_step_seconds", "dense_step_seconds", "ratio", "flops_ratio",
+                          "sparse_step_flops", "dense_step_flops"}) {
+    EXPECT_GT(line.at(key).get<double>(), 0) << key;
+  }
 }
 
 }  // namespace

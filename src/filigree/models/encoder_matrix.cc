@@ -1,7 +1,6 @@
 #include "filigree/models/encoder_matrix.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "filigree/base/error.h"
 #include "filigree/models/initialise.h"
@@ -10,17 +9,6 @@
 
 namespace filigree::models {
 namespace {
-
-// Calls body(position, block_row, block_column) for each block in row order.
-template <typename Body>
-void for_each_block(const sparse::BsrPattern& pattern, Body&& body) {
-  for (std::int64_t r = 0; r < pattern.block_rows(); ++r) {
-    const auto row = static_cast<std::size_t>(r);
-    for (std::int64_t i = pattern.row_offsets()[row]; i < pattern.row_offsets()[row + 1]; ++i) {
-      body(i, r, static_cast<std::int64_t>(pattern.column_indices()[static_cast<std::size_t>(i)]));
-    }
-  }
-}
 
 EncoderMatrix::Pattern random_pattern(std::int64_t out, std::int64_t in, const SparsityConfig& sparsity,
                                       std::uint64_t seed, std::uint64_t index) {
@@ -56,7 +44,7 @@ EncoderMatrix::EncoderMatrix(std::vector<std::string> names, std::int64_t out, s
     if (sparsity_.storage == Storage::kDense) {
       std::copy(dense.begin(), dense.end(), data + static_cast<std::int64_t>(p) * out * in);
     } else {
-      for_each_block(*patterns_[p], [&](std::int64_t position, std::int64_t row, std::int64_t column) {
+      patterns_[p]->for_each_block([&](std::int64_t position, std::int64_t row, std::int64_t column) {
         const BlockPlace place = block_place(p, row, column, position);
         for (std::int64_t r = 0; r < b; ++r) {
           std::copy_n(dense.data() + (row * b + r) * in + column * b, b,
@@ -80,12 +68,8 @@ Tensor EncoderMatrix::apply(const Tensor& x, const OptionalTensor& bias) const {
 }
 
 void EncoderMatrix::mask_gradient() const {
-  if (sparsity_.storage == Storage::kMasked) parameter_->value.mutable_grad().mul_(mask_);
-}
-
-std::int64_t EncoderMatrix::value_count() const {
-  if (sparsity_.storage == Storage::kDense) return parameter_->value.numel();
-  return stacked_->pattern->value_count();
+  Tensor& grad = parameter_->value.mutable_grad();
+  if (sparsity_.storage == Storage::kMasked && grad.defined()) grad.mul_(mask_);
 }
 
 std::int64_t EncoderMatrix::values_before(std::size_t part) const {
@@ -114,7 +98,7 @@ void EncoderMatrix::fill_mask() {
   const std::int64_t b = sparsity_.block;
   mask_ = at::zeros({static_cast<std::int64_t>(names_.size()) * out_, in_}, at::kFloat);
   auto* data = mask_.data_ptr<float>();
-  for_each_block(*stacked_->pattern, [&](std::int64_t, std::int64_t row, std::int64_t column) {
+  stacked_->pattern->for_each_block([&](std::int64_t, std::int64_t row, std::int64_t column) {
     for (std::int64_t r = 0; r < b; ++r) std::fill_n(data + (row * b + r) * in_ + column * b, b, 1.0F);
   });
 }

@@ -42,8 +42,6 @@ class EncoderMatrix {
   // Empty where dense.
   std::span<const Pattern> patterns() const { return patterns_; }
   Parameter& parameter() const { return *parameter_; }
-  // Elements that are trained.
-  std::int64_t value_count() const;
   // Where the values of a part's block begin in the parameter, and the distance between the block's rows.
   struct BlockPlace {
     std::int64_t offset;

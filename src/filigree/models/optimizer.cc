@@ -27,12 +27,8 @@ double gradient_norm(const ParameterList& parameters, std::int64_t step) {
     const double squares = sum_of_squares(grad.data_ptr<float>(), grad.numel());
     if (!std::isfinite(squares)) {
       const std::int64_t at = find_non_finite(grad.data_ptr<float>(), grad.numel());
-      fail(
-          "the gradient of {} is {} at step {}; the last checkpoint is kept: resume from it with a lower "
-          "--lr or a "
-          "longer --warmup",
-          part_name(*parameter, std::max<std::int64_t>(at, 0)),
-          at >= 0 ? fmt::format("{}", grad.data_ptr<float>()[at]) : "too large", step);
+      fail("the gradient of {} is {} at step {}", part_name(*parameter, std::max<std::int64_t>(at, 0)),
+           at >= 0 ? fmt::format("{}", grad.data_ptr<float>()[at]) : "too large", step);
     }
     total += squares;
   }
@@ -50,13 +46,12 @@ void optimizer_step(const OptimizerConfig& config, double learning_rate, std::in
   // As torch.nn.utils.clip_grad_norm_ does.
   if (config.clip > 0) adamw.gradient_scale = std::min(1.0, config.clip / (norm + 1e-6));
   for (const auto& parameter : parameters) {
-    Tensor& grad = parameter->value.mutable_grad();
+    const Tensor& grad = parameter->value.grad();
     if (!grad.defined()) continue;
     adamw.weight_decay = parameter->decay ? config.weight_decay : 0;
     dense::adamw<float>(adamw, grad.data_ptr<float>(), parameter->value.data_ptr<float>(),
                         parameter->first_moment.data_ptr<float>(), parameter->second_moment.data_ptr<float>(),
                         parameter->value.numel());
-    grad = Tensor();
   }
 }
 

@@ -17,8 +17,8 @@ struct OptimizerConfig {
 // tensor and `step`.
 double gradient_norm(const ParameterList& parameters, std::int64_t step);
 
-// One step (from 1): clips to the config's norm given that the norm is `norm`, updates values and moments,
-// and drops the gradients.
+// One step (from 1): scales the gradients to the config's norm, given that theirs is `norm`, and updates
+// values and moments. Parameters without a gradient stay as they are.
 void optimizer_step(const OptimizerConfig& config, double learning_rate, std::int64_t step, double norm,
                     ParameterList& parameters);
 

@@ -15,7 +15,7 @@ void prepare_process(int threads) {
   dense::set_blas_threads();
   at::set_num_threads(thread_count());
   // Activations are megabytes each. By default glibc maps and unmaps them every time, and each fresh page
-  // faults; measured on a step of 4 layers of 512: see docs/performance.md.
+  // faults.
   constexpr int kNever = 1 << 30;
   mallopt(M_MMAP_THRESHOLD, kNever);
   mallopt(M_TRIM_THRESHOLD, kNever);

@@ -17,13 +17,9 @@ using Pattern = EncoderMatrix::Pattern;
 std::vector<std::int32_t> block_ids(const sparse::BsrPattern& pattern) {
   std::vector<std::int32_t> ids;
   ids.reserve(static_cast<std::size_t>(pattern.block_count()));
-  for (std::int64_t r = 0; r < pattern.block_rows(); ++r) {
-    const auto row = static_cast<std::size_t>(r);
-    for (std::int64_t i = pattern.row_offsets()[row]; i < pattern.row_offsets()[row + 1]; ++i) {
-      ids.push_back(static_cast<std::int32_t>(r * pattern.block_columns()) +
-                    pattern.column_indices()[static_cast<std::size_t>(i)]);
-    }
-  }
+  pattern.for_each_block([&](std::int64_t, std::int64_t row, std::int64_t column) {
+    ids.push_back(static_cast<std::int32_t>(row * pattern.block_columns() + column));
+  });
   return ids;
 }
 
@@ -92,7 +88,7 @@ void move_values(EncoderMatrix& matrix, std::size_t part, const std::vector<std:
 
 std::int64_t PatternSchedule::interval() const {
   if (updates <= 0) return 0;
-  return std::max(kShortestInterval, (steps + updates) / (updates + 1));
+  return std::max(kShortestInterval, steps / (updates + 1));
 }
 
 bool PatternSchedule::due(std::int64_t step) const {
@@ -176,8 +172,9 @@ Pattern SparseTraining::move_blocks(EncoderMatrix& matrix, std::size_t part, std
   std::sort(kept.begin(), kept.end());
 
   std::vector<std::int32_t> free_places;
-  for (std::int32_t id = 0, next = 0; id < places; ++id) {
-    if (next < blocks && before[static_cast<std::size_t>(next)] == id) {
+  std::size_t next = 0;
+  for (std::int32_t id = 0; id < static_cast<std::int32_t>(places); ++id) {
+    if (next < before.size() && before[next] == id) {
       ++next;
     } else {
       free_places.push_back(id);

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "filigree/dense/blas_info.h"
 #include "filigree/models/commands.h"
 #include "filigree/nn/torch.h"
 
@@ -11,7 +12,8 @@ namespace filigree::models {
 
 // One JSON line for `filigree info`.
 int torch_info(const std::vector<std::string>&) {
-  const nlohmann::ordered_json line = {{"libtorch", TORCH_VERSION}, {"threads", at::get_num_threads()}};
+  const nlohmann::ordered_json line = {
+      {"libtorch", TORCH_VERSION}, {"blas", dense::blas_info().file}, {"threads", at::get_num_threads()}};
   fmt::print("{}\n", line.dump());
   return 0;
 }

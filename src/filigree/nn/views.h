@@ -19,6 +19,15 @@ MatrixView<T> matrix_of(const Tensor& tensor, const char* what) {
           std::max(tensor.stride(0), tensor.size(1))};
 }
 
+// The same, of a given shape. Errors (usage): another shape, or rows that are not contiguous.
+template <typename T>
+MatrixView<T> matrix_of(const Tensor& tensor, std::int64_t rows, std::int64_t columns, const char* what) {
+  if (tensor.dim() == 2 && (tensor.size(0) != rows || tensor.size(1) != columns)) {
+    fail_usage("{}: wanted {} x {}, got {} x {}", what, rows, columns, tensor.size(0), tensor.size(1));
+  }
+  return matrix_of<T>(tensor, what);
+}
+
 // Tensor(), which stands for "none", as an optional.
 inline OptionalTensor optional_of(const Tensor& tensor) {
   return tensor.defined() ? OptionalTensor(tensor) : OptionalTensor();

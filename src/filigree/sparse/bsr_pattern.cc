@@ -18,7 +18,7 @@ void check_shape(std::int64_t rows, std::int64_t columns, int block) {
                block, rows, columns);
   }
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
-  if (rows / block >= kLimit || columns / block >= kLimit) {
+  if (rows / block >= kLimit || columns / block >= kLimit || (rows / block) * (columns / block) > kLimit) {
     fail_usage("a matrix of {} x {} has too many blocks of {} for 32-bit indices; choose a larger block",
                rows, columns, block);
   }

@@ -51,6 +51,17 @@ class BsrPattern {
   std::span<const std::int32_t> row_indices() const { return row_indices_; }
   std::span<const std::int32_t> block_positions() const { return block_positions_; }
 
+  // Calls body(position, block_row, block_column) for each block in row order.
+  template <typename Body>
+  void for_each_block(Body&& body) const {
+    for (std::int64_t r = 0; r < block_rows(); ++r) {
+      const auto row = static_cast<std::size_t>(r);
+      for (std::int64_t i = row_offsets_[row]; i < row_offsets_[row + 1]; ++i) {
+        body(i, r, static_cast<std::int64_t>(column_indices_[static_cast<std::size_t>(i)]));
+      }
+    }
+  }
+
   bool operator==(const BsrPattern& other) const;
 
  private:

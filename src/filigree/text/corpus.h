@@ -38,6 +38,8 @@ class Corpus {
 
   std::uint64_t vocabulary_hash() const { return vocabulary_hash_; }
   std::uint32_t vocabulary_size() const { return vocabulary_size_; }
+  // XXH3-64 of all that the corpus holds, as its header gives it: tells corpora apart.
+  std::uint64_t checksum() const { return checksum_; }
   // How often piece `id` occurs. id < vocabulary_size().
   std::uint64_t count_of(std::uint32_t id) const;
   // Entropy of the pieces' frequencies, in nats a token; 0 for an empty corpus.

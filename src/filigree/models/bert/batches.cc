@@ -20,7 +20,8 @@ MlmBatch empty_batch(std::int64_t sequence) {
 }  // namespace
 
 Batches::Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary, std::int64_t sequence,
-                 bool next_sentence, const MaskingConfig& masking, std::uint64_t seed)
+                 bool next_sentence, const MaskingConfig& masking, std::uint64_t seed,
+                 const std::string& name)
     : corpus_(corpus),
       vocabulary_(vocabulary),
       sequence_(sequence),
@@ -29,10 +30,11 @@ Batches::Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary,
       seed_(seed) {
   corpus.check_vocabulary(vocabulary);
   windows_ = cut_windows(corpus, vocabulary, sequence - (next_sentence ? 3 : 2));
-  if (next_sentence && corpus.document_count() < 2) {
+  if (windows_.empty()) fail_data("the {} has no paragraph of {} tokens or more", name, kShortestWindow);
+  if (next_sentence && windows_.front().document == windows_.back().document) {
     fail_data(
-        "--next-sentence needs a corpus of at least two documents (a blank line ends one); this one has {}",
-        corpus.document_count());
+        "--next-sentence needs a corpus of at least two documents (a blank line ends one); the {} has one",
+        name);
   }
 }
 
@@ -54,8 +56,8 @@ MlmBatch Batches::validation(std::int64_t index, std::int64_t size) const {
       std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(count) * 0.618));
   while (std::gcd(stride, count) != 1) ++stride;
   MlmBatch batch = empty_batch(sequence_);
-  for (std::int64_t i = 0; i < std::min(size, count); ++i) {
-    const std::int64_t window = (index * size + i) % count * stride % count;
+  for (std::int64_t i = index * size; i < std::min(count, (index + 1) * size); ++i) {
+    const std::int64_t window = i * stride % count;
     append(window, static_cast<std::uint64_t>(window), kValidationPass, batch);
   }
   return batch;
@@ -100,13 +102,8 @@ std::int64_t Batches::join_segments(const Window& window, Philox& random, std::v
   std::vector<std::int32_t> second(all.begin() + static_cast<std::ptrdiff_t>(split), all.end());
   const bool is_random = random.uniform() < 0.5;
   if (is_random) {
-    const Window* other = nullptr;
-    // Another document; after many misses (one document holds nearly everything) any other window.
-    for (int tries = 0; tries < 64; ++tries) {
-      other = &windows_[static_cast<std::size_t>(random.below(windows_.size()))];
-      if (other->document != window.document) break;
-    }
-    second = tokens(other->begin, std::min<std::uint64_t>(other->length, all.size() - split));
+    const Window& other = random_window_outside(window.document, random);
+    second = tokens(other.begin, std::min<std::uint64_t>(other.length, all.size() - split));
   }
   ids = {vocabulary_.classify_id()};
   ids.insert(ids.end(), all.begin(), all.begin() + static_cast<std::ptrdiff_t>(split));
@@ -116,6 +113,17 @@ std::int64_t Batches::join_segments(const Window& window, Philox& random, std::v
   ids.push_back(vocabulary_.separator_id());
   types.resize(ids.size(), 1);
   return is_random ? 1 : 0;
+}
+
+const Window& Batches::random_window_outside(std::uint32_t document, Philox& random) const {
+  // A document's windows lie together: draw among the others.
+  const auto by_document = [](const Window& w, std::uint32_t d) { return w.document < d; };
+  const auto first = std::lower_bound(windows_.begin(), windows_.end(), document, by_document);
+  const auto last = std::lower_bound(first, windows_.end(), document + 1, by_document);
+  const auto before = static_cast<std::uint64_t>(first - windows_.begin());
+  const auto inside = static_cast<std::uint64_t>(last - first);
+  const std::uint64_t drawn = random.below(windows_.size() - inside);
+  return windows_[static_cast<std::size_t>(drawn < before ? drawn : drawn + inside)];
 }
 
 std::vector<std::int32_t> Batches::tokens(std::uint64_t begin, std::uint64_t count) const {

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
+#include <string>
 #include <vector>
 
 #include "filigree/models/bert/batch.h"
@@ -13,9 +13,11 @@ namespace filigree::models {
 
 class Batches {
  public:
-  // Errors (bad data): the corpus was prepared with another vocabulary, or is too small.
+  // `name` stands for the corpus in messages. Errors (bad data): the corpus was prepared with another
+  // vocabulary, or is too small.
   Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary, std::int64_t sequence,
-          bool next_sentence, const MaskingConfig& masking, std::uint64_t seed);
+          bool next_sentence, const MaskingConfig& masking, std::uint64_t seed,
+          const std::string& name = "corpus");
 
   // Sequences of one pass over the data.
   std::int64_t sequences() const { return static_cast<std::int64_t>(windows_.size()); }
@@ -33,6 +35,8 @@ class Batches {
   // Writes [CLS] A [SEP] B [SEP] of next-sentence prediction; gives the label.
   std::int64_t join_segments(const Window& window, Philox& random, std::vector<std::int32_t>& ids,
                              std::vector<std::int32_t>& types) const;
+  // A window of any other document; there are at least two.
+  const Window& random_window_outside(std::uint32_t document, Philox& random) const;
   std::vector<std::int32_t> tokens(std::uint64_t begin, std::uint64_t count) const;
   const std::vector<std::uint32_t>& order(std::int64_t pass);
 

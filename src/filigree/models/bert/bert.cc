@@ -33,7 +33,7 @@ Bert::Bert(const BertConfig& config, std::uint64_t seed) : config_(config), seed
   types_ = &add_table("bert.embeddings.token_type_embeddings.weight", kSegmentTypes, h);
   embedding_norm_ = add_norm("bert.embeddings.LayerNorm");
   for (std::int64_t i = 0; i < config_.layers; ++i) add_layer(i);
-  if (config_.norm == NormPlacement::kPre) final_norm_ = add_norm("bert.encoder.LayerNorm");
+  if (config_.norm == NormPlacement::kPre) final_norm_ = add_norm("bert.LayerNorm");
   transform_ = &add_table("cls.predictions.transform.dense.weight", h, h);
   transform_bias_ = &add_bias({"cls.predictions.transform.dense.bias"}, h);
   transform_norm_ = add_norm("cls.predictions.transform.LayerNorm");
@@ -102,7 +102,7 @@ Tensor Bert::encode(const MlmBatch& batch) const {
                         const Norm& n) {
     return nn::add_layer_norm(x, bias, residual, n.gamma->value, n.beta->value, config_.norm_epsilon);
   };
-  const Tensor lengths = as_tensor(batch.lengths);
+  const Tensor lengths = as_tensor(batch.lengths).clone();
   const Tensor embedded =
       nn::embed(as_tensor(batch.ids).clone(),
                 batch.type_ids.empty() ? OptionalTensor() : as_tensor(batch.type_ids).clone(), words_->value,
@@ -113,7 +113,7 @@ Tensor Bert::encode(const MlmBatch& batch) const {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const Tensor context =
-        nn::attention(layer.qkv->apply(input, layer.qkv_bias->value), lengths.clone(), config_.heads);
+        nn::attention(layer.qkv->apply(input, layer.qkv_bias->value), lengths, config_.heads);
     auto [sum, y] = norm(layer.attention_out->apply(context, {}), layer.attention_out_bias->value, stream,
                          pre ? layer.output_norm : layer.attention_norm);
     stream = pre ? sum : y;

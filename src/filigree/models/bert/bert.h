@@ -14,7 +14,7 @@
 namespace filigree::models {
 
 // Parameters carry Hugging Face's names (bert.encoder.layer.0.attention.self.query.weight; where the norm
-// comes first, those of its RobertaPreLayerNorm below the prefix bert).
+// comes first, the encoder's are those of its RobertaPreLayerNorm below the prefix bert).
 class Bert {
  public:
   // Initialised as BERT: truncated normal of standard deviation 0.02, biases 0, norms 1 and 0.

@@ -1,6 +1,7 @@
 #include "filigree/models/bert/bert_checkpoint.h"
 
 #include <algorithm>
+#include <functional>
 #include <span>
 
 #include "filigree/base/error.h"
@@ -60,9 +61,11 @@ void read_histories(const run::SafetensorsFile& file, SparseTraining& sparse) {
     auto active = read_vector<std::uint8_t>(file, name + kEverActive);
     auto born = read_vector<std::int32_t>(file, name + kBornLast);
     const auto places = static_cast<std::int32_t>(history.ever_active.size());
-    const bool sound = active.size() == history.ever_active.size() &&
-                       std::is_sorted(born.begin(), born.end()) &&
-                       (born.empty() || (born.front() >= 0 && born.back() < places));
+    const bool rising = std::adjacent_find(born.begin(), born.end(), std::greater_equal<>()) == born.end();
+    const bool sound =
+        active.size() == history.ever_active.size() && rising &&
+        std::all_of(active.begin(), active.end(), [](std::uint8_t value) { return value <= 1; }) &&
+        (born.empty() || (born.front() >= 0 && born.back() < places));
     if (!sound) fail_data("{}: the history of {} does not fit its pattern", file.path().string(), name);
     history.ever_active = std::move(active);
     history.born_last = std::move(born);
@@ -79,6 +82,21 @@ void check_same(const nlohmann::json& saved, const nlohmann::json& wanted, const
         "or start a new run in another folder",
         what, key, saved.contains(key) ? saved.at(key).dump() : "none", value.dump());
   }
+}
+
+// What no model of ours exceeds: a damaged description must not allocate terabytes or divide by zero.
+void check_ranges(const BertConfig& config) {
+  const auto in = [](std::int64_t value, std::int64_t most) { return value >= 1 && value <= most; };
+  const int b = config.sparsity.block;
+  const bool sound = in(config.vocabulary, 1 << 24) && in(config.layers, 1000) &&
+                     in(config.hidden, 1 << 16) && in(config.heads, config.hidden) &&
+                     in(config.intermediate, 1 << 20) && in(config.max_positions, 1 << 20) &&
+                     config.norm_epsilon > 0 && config.norm_epsilon < 1 &&
+                     (b == 1 || b == 4 || b == 8 || b == 16) && config.sparsity.density > 0 &&
+                     config.sparsity.density <= 1 && config.hidden % config.heads == 0 &&
+                     (config.sparsity.storage == Storage::kDense ||
+                      (config.hidden % b == 0 && config.intermediate % b == 0));
+  if (!sound) fail_data("the checkpoint's description of the model is damaged: sizes that no model has");
 }
 
 std::string storage_name(Storage storage) {
@@ -115,14 +133,19 @@ BertConfig bert_config_from_json(const nlohmann::json& json) {
     config.norm_epsilon = json.at("norm_epsilon");
     config.next_sentence = json.at("next_sentence");
     const std::string storage = json.at("storage");
-    config.sparsity.storage = storage == "dense"    ? Storage::kDense
-                              : storage == "sparse" ? Storage::kSparse
-                                                    : Storage::kMasked;
+    const std::string norm = json.at("norm");
+    if (storage_name(config.sparsity.storage = storage == "dense"    ? Storage::kDense
+                                               : storage == "sparse" ? Storage::kSparse
+                                                                     : Storage::kMasked) != storage ||
+        (norm != "pre" && norm != "post")) {
+      fail_data("the checkpoint's description of the model is damaged: storage {}, norm {}", storage, norm);
+    }
     config.sparsity.density = json.at("density");
     config.sparsity.block = json.at("block");
   } catch (const nlohmann::json::exception& error) {
     fail_data("the checkpoint's description of the model is damaged: {}", error.what());
   }
+  check_ranges(config);
   return config;
 }
 
@@ -172,6 +195,22 @@ std::int64_t read_bert_training(const run::Checkpoint& checkpoint, Bert& model, 
   }
   read_histories(checkpoint.tensors(), sparse);
   return checkpoint.step();
+}
+
+std::unique_ptr<Bert> load_bert(const run::Checkpoint& checkpoint) {
+  const BertConfig config =
+      bert_config_from_json(checkpoint.state().value("model", nlohmann::json::object()));
+  // The file's own size bounds the model before memory is taken for it.
+  (void)checkpoint.tensors().get_as<float>("bert.embeddings.word_embeddings.weight",
+                                           std::vector<std::int64_t>{config.vocabulary, config.hidden});
+  (void)checkpoint.tensors().get_as<float>("bert.embeddings.position_embeddings.weight",
+                                           std::vector<std::int64_t>{config.max_positions, config.hidden});
+  (void)checkpoint.tensors().get_as<float>(
+      "bert.encoder.layer." + std::to_string(config.layers - 1) + ".intermediate.dense.bias",
+      std::vector<std::int64_t>{config.intermediate});
+  auto model = std::make_unique<Bert>(config, /*seed=*/0);
+  read_bert_values(checkpoint, *model);
+  return model;
 }
 
 void read_bert_values(const run::Checkpoint& checkpoint, Bert& model) {

@@ -30,7 +30,11 @@ std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder,
 std::int64_t read_bert_training(const run::Checkpoint& checkpoint, Bert& model, SparseTraining& sparse,
                                 const nlohmann::json& facts);
 
-// Only the values and patterns: for predicting.
+// Only the values and patterns.
 void read_bert_values(const run::Checkpoint& checkpoint, Bert& model);
+
+// The model of a checkpoint, for predicting. Errors (bad data): a description that fits no model or not the
+// tensors.
+std::unique_ptr<Bert> load_bert(const run::Checkpoint& checkpoint);
 
 }  // namespace filigree::models

@@ -65,6 +65,23 @@ TEST(BertCheckpoint, ConfigGoesThroughJson) {
   config.sparsity = {Storage::kSparse, 0.125, 8};
   EXPECT_EQ(to_json(bert_config_from_json(to_json(config))), to_json(config));
   EXPECT_THROW(bert_config_from_json({{"layers", 2}}), Error);
+  // Descriptions that would divide by zero, allocate terabytes or silently mean something else.
+  const nlohmann::json good = to_json(config);
+  const std::vector<std::pair<const char*, nlohmann::json>> bad = {
+      {"heads", 0},          {"heads", -1},      {"layers", 0},        {"hidden", 1LL << 40},
+      {"block", 0},          {"block", 5},       {"density", 0},       {"norm_epsilon", -1.0},
+      {"storage", "other"},  {"norm", "middle"}, {"vocabulary", 0},    {"intermediate", 0},
+      {"max_positions", -4}, {"hidden", "wide"}, {"layers", 100000000}};
+  for (const auto& [key, value] : bad) {
+    nlohmann::json damaged = good;
+    damaged[key] = value;
+    try {
+      bert_config_from_json(damaged);
+      ADD_FAILURE() << key << " = " << value;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kBadData) << key;
+    }
+  }
 }
 
 }  // namespace

@@ -6,35 +6,73 @@
 
 #include "filigree/base/error.h"
 #include "filigree/models/bert/bert_checkpoint.h"
-#include "filigree/text/wordpiece.h"
 
 namespace filigree::models {
+namespace {
 
-std::vector<FilledMask> fill_masks(const std::filesystem::path& run_folder, const std::string& text,
-                                   int top) {
+std::filesystem::path last_checkpoint(const std::filesystem::path& run_folder) {
   const auto path = run::latest_checkpoint(run_folder / "checkpoints");
-  if (!path)
+  if (!path) {
     fail_data("{} holds no checkpoint; pre-train with `filigree bert pretrain --run` first",
               run_folder.string());
-  const auto tokenizer = text::WordPieceTokenizer::load(run_folder);
-  const text::Vocabulary& vocabulary = tokenizer.vocabulary();
-  const run::Checkpoint checkpoint(*path, kBertCheckpointKind);
-  const BertConfig config =
-      bert_config_from_json(checkpoint.state().value("model", nlohmann::json::object()));
-  if (config.vocabulary != vocabulary.size()) {
-    fail_data("{}: the model knows {} pieces, vocab.txt has {}", run_folder.string(), config.vocabulary,
-              vocabulary.size());
   }
+  return *path;
+}
 
+// The `count` best of a row of log-probabilities.
+FilledMask best_of(const float* log_p, const text::Vocabulary& vocabulary, int count) {
+  const auto size = static_cast<std::size_t>(vocabulary.size());
+  if (!std::all_of(log_p, log_p + size, [](float p) { return !std::isnan(p); })) {
+    fail_data("the model gives NaN: its weights are damaged");
+  }
+  std::vector<std::int32_t> order(size);
+  std::iota(order.begin(), order.end(), 0);
+  const auto kept = std::min<std::ptrdiff_t>(count, vocabulary.size());
+  std::partial_sort(order.begin(), order.begin() + kept, order.end(),
+                    [&](std::int32_t a, std::int32_t b) { return log_p[a] > log_p[b]; });
+  FilledMask mask;
+  for (std::ptrdiff_t i = 0; i < kept; ++i) {
+    const std::int32_t id = order[static_cast<std::size_t>(i)];
+    mask.best.emplace_back(vocabulary.piece(id), std::exp(static_cast<double>(log_p[id])));
+  }
+  return mask;
+}
+
+}  // namespace
+
+MaskFiller::MaskFiller(const std::filesystem::path& run_folder)
+    : tokenizer_([&] {
+        (void)last_checkpoint(run_folder);  // a folder without one is told so before its vocabulary is missed
+        return text::WordPieceTokenizer::load(run_folder);
+      }()) {
+  const run::Checkpoint checkpoint(last_checkpoint(run_folder), kBertCheckpointKind);
+  model_ = load_bert(checkpoint);
+  if (model_->config().vocabulary != tokenizer_.vocabulary().size()) {
+    fail_data("{}: the model knows {} pieces, vocab.txt has {}", run_folder.string(),
+              model_->config().vocabulary, tokenizer_.vocabulary().size());
+  }
+  const nlohmann::json facts = checkpoint.state().value("facts", nlohmann::json::object());
+  const auto trained = facts.find("sequence");
+  longest_ = trained != facts.end() && trained->is_number_integer()
+                 ? std::min(trained->get<std::int64_t>(), model_->config().max_positions)
+                 : model_->config().max_positions;
+}
+
+MaskFiller::~MaskFiller() = default;
+
+std::vector<FilledMask> MaskFiller::fill(const std::string& text, int top) const {
+  const text::Vocabulary& vocabulary = tokenizer_.vocabulary();
   MlmBatch batch;
   batch.batch = 1;
-  batch.ids = tokenizer.encode(text, {.keep_special = true});
+  batch.ids = tokenizer_.encode(text, {.keep_special = true});
   batch.ids.insert(batch.ids.begin(), vocabulary.classify_id());
   batch.ids.push_back(vocabulary.separator_id());
   batch.sequence = static_cast<std::int64_t>(batch.ids.size());
-  if (batch.sequence > config.max_positions) {
-    fail_data("the text has {} pieces, but the model knows {} positions; give a shorter one", batch.sequence,
-              config.max_positions);
+  if (batch.sequence > longest_) {
+    fail_data(
+        "the text has {} pieces with [CLS] and [SEP], but the model was trained on at most {}; give a "
+        "shorter one",
+        batch.sequence, longest_);
   }
   batch.lengths = {static_cast<std::int32_t>(batch.sequence)};
   for (std::int64_t i = 0; i < batch.sequence; ++i) {
@@ -42,23 +80,10 @@ std::vector<FilledMask> fill_masks(const std::filesystem::path& run_folder, cons
   }
   if (batch.positions.empty()) fail_data("the text has no [MASK] to fill in");
 
-  Bert model(config, /*seed=*/0);
-  read_bert_values(checkpoint, model);
-  const Tensor scores = model.predict(batch);
+  const Tensor scores = model_->predict(batch);
   std::vector<FilledMask> filled;
   for (std::int64_t row = 0; row < scores.size(0); ++row) {
-    const float* log_p = scores[row].data_ptr<float>();
-    std::vector<std::int32_t> order(static_cast<std::size_t>(vocabulary.size()));
-    std::iota(order.begin(), order.end(), 0);
-    const auto count = std::min<std::ptrdiff_t>(top, vocabulary.size());
-    std::partial_sort(order.begin(), order.begin() + count, order.end(),
-                      [&](std::int32_t a, std::int32_t b) { return log_p[a] > log_p[b]; });
-    FilledMask mask;
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-      const std::int32_t id = order[static_cast<std::size_t>(i)];
-      mask.best.emplace_back(vocabulary.piece(id), std::exp(static_cast<double>(log_p[id])));
-    }
-    filled.push_back(std::move(mask));
+    filled.push_back(best_of(scores[row].data_ptr<float>(), vocabulary, top));
   }
   return filled;
 }

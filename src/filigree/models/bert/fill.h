@@ -3,18 +3,36 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "filigree/text/wordpiece.h"
+
 namespace filigree::models {
+
+class Bert;
 
 struct FilledMask {
   std::vector<std::pair<std::string, double>> best;  // pieces and their probabilities, best first
 };
 
-// The `top` best pieces at each [MASK] of `text`, by the run's last checkpoint.
-// Errors (bad data): the folder holds no checkpoint or vocabulary; the text has no [MASK] or is too long.
-std::vector<FilledMask> fill_masks(const std::filesystem::path& run_folder, const std::string& text, int top);
+// The model of a run's last checkpoint, with its vocabulary.
+class MaskFiller {
+ public:
+  // Errors (bad data): the folder holds no checkpoint or vocabulary, or they do not fit together.
+  explicit MaskFiller(const std::filesystem::path& run_folder);
+  ~MaskFiller();
+
+  // The `top` best pieces at each [MASK] of `text`.
+  // Errors (bad data): no [MASK]; more pieces than the sequences that the model was trained on.
+  std::vector<FilledMask> fill(const std::string& text, int top) const;
+
+ private:
+  text::WordPieceTokenizer tokenizer_;
+  std::unique_ptr<Bert> model_;
+  std::int64_t longest_ = 0;
+};
 
 }  // namespace filigree::models

@@ -23,8 +23,9 @@ int bert_fill(const std::vector<std::string>& arguments) {
   options.add("json", &json, "print one line of JSON a text");
   if (!options.parse(arguments)) return 0;
   prepare_process(threads);
+  const MaskFiller filler(run);
   for (const std::string& text : texts) {
-    const std::vector<FilledMask> masks = fill_masks(run, text, top);
+    const std::vector<FilledMask> masks = filler.fill(text, top);
     if (json) {
       nlohmann::ordered_json line = {{"text", text}, {"masks", nlohmann::ordered_json::array()}};
       for (const FilledMask& mask : masks) {

@@ -45,6 +45,10 @@ void Masker::mask(Philox& random, std::span<std::int32_t> ids, std::vector<std::
     left -= word.end - word.begin;
     if (left == 0) break;
   }
+  // Every word was too long: the beginning of one, so that each sequence teaches something.
+  if (places.size() == first && !words.empty()) {
+    for (std::int64_t i = 0; i < limit; ++i) places.push_back(words.front().begin + i);
+  }
   std::sort(places.begin() + static_cast<std::ptrdiff_t>(first), places.end());
   for (std::size_t i = first; i < places.size(); ++i) {
     std::int32_t& id = ids[static_cast<std::size_t>(places[i])];

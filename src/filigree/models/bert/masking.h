@@ -1,4 +1,5 @@
-// Choosing what to predict: masked language modelling as in BERT.
+// Choosing what to predict: masked language modelling as in BERT, but for one thing: special pieces ([UNK]
+// too, of which nothing can be learned) are neither counted nor chosen.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,9 @@ class Masker {
   Masker(const text::Vocabulary& vocabulary, const MaskingConfig& config);
 
   // Picks max(1, round(share * tokens)), at most `most`, of the tokens that are not special, whole words at
-  // a time (a word is left out where it would exceed the number), replaces 80 % of them by [MASK], 10 % by
-  // a random ordinary piece and keeps 10 %. `ids` is changed; places rise, labels are what stood there.
+  // a time (a word is left out where it would exceed the number; where that leaves none, the first pieces of
+  // one are taken), replaces 80 % of them by [MASK], 10 % by a random ordinary piece and keeps 10 %. `ids` is
+  // changed; places rise, labels are what stood there.
   void mask(Philox& random, std::span<std::int32_t> ids, std::vector<std::int64_t>& places,
             std::vector<std::int64_t>& labels) const;
 

@@ -88,5 +88,14 @@ TEST(Masker, ShortSequencesStillPredictOne) {
   EXPECT_EQ(labels, std::vector<std::int64_t>{7});
 }
 
+TEST(Masker, ASequenceOfOneLongWordStillPredicts) {
+  const Masker masker(testing::small_vocabulary(), {0.15, 20, true});
+  Philox random(5, Purpose::kTest, 0);
+  std::vector<std::int32_t> ids = {2, 7, 50, 51, 52, 53, 3};
+  std::vector<std::int64_t> places, labels;
+  masker.mask(random, ids, places, labels);
+  EXPECT_EQ(places, std::vector<std::int64_t>{1});
+}
+
 }  // namespace
 }  // namespace filigree::models

@@ -30,10 +30,10 @@ struct PretrainData {
   explicit PretrainData(const std::filesystem::path& folder)
       : vocabulary(text::Vocabulary::load(folder / text::kVocabularyFile)),
         tokenizer(text::TokenizerConfig::load(folder / text::kTokenizerConfigFile)),
-        train(folder / "train.corpus") {
+        train(folder / text::kTrainCorpusFile) {
     train.check_vocabulary(vocabulary);
-    if (std::filesystem::exists(folder / "valid.corpus")) {
-      valid.emplace(folder / "valid.corpus");
+    if (std::filesystem::exists(folder / text::kValidCorpusFile)) {
+      valid.emplace(folder / text::kValidCorpusFile);
       valid->check_vocabulary(vocabulary);
       if (valid->token_count() == 0) valid.reset();
     }
@@ -49,6 +49,9 @@ std::int64_t tenth(std::int64_t given, std::int64_t steps) {
   return given > 0 ? given : std::max<std::int64_t>(1, steps / 10);
 }
 
+// The same held-out masks for every run, so that losses of different seeds can be compared.
+constexpr std::uint64_t kValidationSeed = 1;
+
 class Pretrainer {
  public:
   Pretrainer(PretrainOptions options, const std::string& effective_config)
@@ -58,8 +61,12 @@ class Pretrainer {
                options_.seed),
         effective_config_(effective_config) {
     if (data_.valid) {
-      valid_.emplace(*data_.valid, data_.vocabulary, options_.sequence, options_.next_sentence, masking(),
-                     options_.seed);
+      try {
+        valid_.emplace(*data_.valid, data_.vocabulary, options_.sequence, options_.next_sentence, masking(),
+                       kValidationSeed, "held-out corpus");
+      } catch (const Error& error) {
+        log_warning("no validation: {}", error.what());
+      }
     }
     if (options_.epochs > 0) {
       options_.steps =
@@ -69,6 +76,13 @@ class Pretrainer {
     if (options_.accumulation > options_.batch) {
       fail_usage("--accumulation {} is more than the {} sequences of a batch", options_.accumulation,
                  options_.batch);
+    }
+    if (options_.warmup >= options_.steps) {
+      fail_usage("--warmup {} leaves nothing of {} steps; give fewer", options_.warmup, options_.steps);
+    }
+    if (options_.updates > 0 && options_.density == 1) {
+      fail_usage("--updates {} moves blocks, but --density 1 is dense; give a density below 1",
+                 options_.updates);
     }
   }
 
@@ -108,7 +122,7 @@ class Pretrainer {
             {"updates", options_.updates},
             {"prune-ratio", options_.prune_ratio},
             {"vocabulary-hash", fmt::format("{:016x}", data_.vocabulary.hash())},
-            {"tokens", data_.train.token_count()}};
+            {"corpus-checksum", fmt::format("{:016x}", data_.train.checksum())}};
   }
 
   void start() {
@@ -122,14 +136,16 @@ class Pretrainer {
     std::optional<std::filesystem::path> checkpoint;
     if (resume) {
       checkpoint = options_.resume_from.empty() ? run::latest_checkpoint(folder_->checkpoints())
-                                                : std::optional(options_.resume_from);
+                                                : std::optional(checked_resume_from());
+      if (!checkpoint) log_warning("the run has no checkpoint yet: it starts at step 0");
     }
     if (checkpoint) {
       step_ =
           read_bert_training(run::Checkpoint(*checkpoint, kBertCheckpointKind), *model_, *sparse_, facts());
       forget_later_checkpoints();
       for (const run::MetricRecord& record : run::read_metrics(folder_->metrics_file())) {
-        if (record.step <= step_ && record.split == "train") seconds_before_ = record.value("seconds");
+        if (record.step > step_ || std::isnan(record.value("seconds"))) continue;
+        seconds_before_ = std::max(seconds_before_, record.value("seconds"));
       }
     }
     folder_->metrics().truncate_after(step_);
@@ -141,10 +157,23 @@ class Pretrainer {
              train_.sequences(), options_.sequence, options_.schedule().peak);
   }
 
+  // Only a checkpoint of this run: those behind it will be given up.
+  std::filesystem::path checked_resume_from() const {
+    std::error_code ignored;
+    if (!std::filesystem::equivalent(std::filesystem::absolute(options_.resume_from).parent_path(),
+                                     folder_->checkpoints(), ignored)) {
+      fail_usage("--resume-from {} is not one of the run's checkpoints; they are in {}",
+                 options_.resume_from.string(), folder_->checkpoints().string());
+    }
+    return options_.resume_from;
+  }
+
   // After --resume-from an older one: the newer ones belong to a past that is given up.
   void forget_later_checkpoints() const {
+    bool later = false;
     for (const auto& path : run::list_checkpoints(folder_->checkpoints())) {
-      if (path > run::checkpoint_path(folder_->checkpoints(), step_)) std::filesystem::remove(path);
+      if (later) std::filesystem::remove(path);
+      later = later || path.filename() == run::checkpoint_path(folder_->checkpoints(), step_).filename();
     }
   }
 
@@ -161,14 +190,16 @@ class Pretrainer {
       const std::int64_t step = step_ + 1;
       const MlmBatch batch = train_.training(step_, options_.batch);
       const double rate = schedule.at(step);
-      const StepResult result =
-          train_step(*model_, batch, options_.accumulation, options_.optimizer, rate, step);
-      if (sparse_->moves() && sparse_->schedule().due(step)) update_pattern(step);
+      const StepResult result = guarded_step(batch, rate, step);
       step_ = step;
-      if (step % options_.log_every == 0 || step == options_.steps) write_metrics(result, rate);
+      const bool last = step == options_.steps;
+      const bool checkpoint = step % checkpoint_every == 0 || last;
+      if (step % options_.log_every == 0 || checkpoint) write_metrics(result, rate);
       progress.update(static_cast<std::uint64_t>(step), fmt::format("loss {:.3f}", result.mlm));
-      if (step % valid_every == 0 || step == options_.steps) validate();
-      if (step % checkpoint_every == 0 || step == options_.steps) {
+      // Before the pattern moves: newborn blocks are zero and have to earn their place.
+      if (step % valid_every == 0 || last) validate();
+      if (sparse_->moves() && sparse_->schedule().due(step)) update_pattern(step);
+      if (checkpoint) {
         save();
         saved = step_;
       }
@@ -178,6 +209,17 @@ class Pretrainer {
     if (saved != step_) save();
     log_info("interrupted at step {}; --resume goes on from there", step_);
     return ExitCode::kInterrupted;
+  }
+
+  StepResult guarded_step(const MlmBatch& batch, double rate, std::int64_t step) {
+    try {
+      return train_step(*model_, batch, options_.accumulation, options_.optimizer, rate, step);
+    } catch (const Error& error) {
+      if (error.code() != ExitCode::kFailed) throw;
+      const auto kept = run::latest_checkpoint(folder_->checkpoints());
+      fail("{}; {}. Start a new run with a lower --lr or a longer --warmup", error.what(),
+           kept ? "the last checkpoint is kept: " + kept->string() : "there was no checkpoint yet");
+    }
   }
 
   double seconds() const {
@@ -226,6 +268,7 @@ class Pretrainer {
     const std::int64_t whole = (valid_->sequences() + options_.batch - 1) / options_.batch;
     const std::int64_t batches = std::min(options_.valid_batches, whole);
     double predictions = 0;
+    double sequences = 0;
     for (std::int64_t i = 0; i < batches; ++i) {
       const MlmBatch batch = valid_->validation(i, options_.batch);
       const StepResult result = evaluate(*model_, batch);
@@ -233,20 +276,27 @@ class Pretrainer {
       predictions += count;
       mean.mlm += result.mlm * count;
       mean.accuracy += result.accuracy * count;
-      mean.next_accuracy += result.next_accuracy / static_cast<double>(batches);
+      sequences += static_cast<double>(batch.batch);
+      mean.next_accuracy += result.next_accuracy * static_cast<double>(batch.batch);
     }
+    if (predictions == 0) return;
     valid_loss_ = mean.mlm / predictions;
     valid_accuracy_ = mean.accuracy / predictions;
     run::MetricValues values = {
         {"mlm_loss", valid_loss_}, {"accuracy", valid_accuracy_}, {"seconds", seconds()}, {"flops", flops()}};
-    if (options_.next_sentence) values.emplace_back("next_accuracy", mean.next_accuracy);
+    if (options_.next_sentence) values.emplace_back("next_accuracy", mean.next_accuracy / sequences);
     folder_->metrics().write(step_, "valid", values);
   }
 
   void save() {
     write_bert_checkpoint(folder_->checkpoints(), step_, *model_, *sparse_, facts());
     run::prune_checkpoints(folder_->checkpoints(), options_.keep_checkpoints);
-    write_report();
+    // Drawing the report takes long beside a small step: now and then, and at the end.
+    const auto now = std::chrono::steady_clock::now();
+    if (now - last_report_ > std::chrono::seconds(30)) {
+      write_report();
+      last_report_ = now;
+    }
   }
 
   void write_report() const { write_pretrain_report(*folder_, *model_, *sparse_, unigram_entropy()); }
@@ -254,6 +304,7 @@ class Pretrainer {
   double unigram_entropy() const { return (data_.valid ? *data_.valid : data_.train).unigram_entropy(); }
 
   void finish(ExitCode code) {
+    write_report();
     if (code == ExitCode::kDone && std::isnan(valid_loss_)) {
       // A run that was already complete when it was resumed.
       for (const run::MetricRecord& record : run::read_metrics(folder_->metrics_file())) {
@@ -298,6 +349,7 @@ class Pretrainer {
   std::int64_t step_ = 0;
   double seconds_before_ = 0;
   std::chrono::steady_clock::time_point start_time_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point last_report_ = std::chrono::steady_clock::now();
   bool warned_crowded_ = false;
   double valid_loss_ = std::nan("");
   double valid_accuracy_ = std::nan("");

@@ -35,7 +35,7 @@ void PretrainOptions::describe(run::Options& options) {
       .range(0, kMany);
   options
       .add("prune-ratio", &prune_ratio,
-           "share of the blocks moved by the first update; falls to 0 along a cosine")
+           "share of the blocks that an update moves at the start of a cosine, which falls to 0")
       .range(0, 1);
   options
       .add("lr-rule", &lr_rule,
@@ -46,7 +46,7 @@ void PretrainOptions::describe(run::Options& options) {
   options.add("lr", &lr, "peak learning rate of AdamW, for the dense model of this size").range(0, 10);
   options.add("warmup", &warmup, "steps of linear warm-up, before the linear decay").range(0, kMany);
   options.add("steps", &steps, "optimiser steps").range(1, kMany);
-  options.add("epochs", &epochs, "passes over the data, instead of --steps").range(0, 1e6);
+  options.add("epochs", &epochs, "passes over the data; 0 means as --steps says").range(0, 1e6);
   options.add("batch", &batch, "sequences a step").range(1, 1 << 20);
   options.add("accumulation", &accumulation, "slices that a batch is computed in, to save memory")
       .range(1, 1 << 20);

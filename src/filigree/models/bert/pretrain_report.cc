@@ -64,12 +64,9 @@ void add_losses(const Records& records, double unigram_entropy, run::HtmlReport&
 
 std::string pattern_picture(const sparse::BsrPattern& pattern) {
   std::vector<std::int64_t> cells;
-  for (std::int64_t r = 0; r < pattern.block_rows(); ++r) {
-    for (std::int64_t i = pattern.row_offsets()[static_cast<std::size_t>(r)];
-         i < pattern.row_offsets()[static_cast<std::size_t>(r) + 1]; ++i) {
-      cells.push_back(r * pattern.block_columns() + pattern.column_indices()[static_cast<std::size_t>(i)]);
-    }
-  }
+  pattern.for_each_block([&](std::int64_t, std::int64_t row, std::int64_t column) {
+    cells.push_back(row * pattern.block_columns() + column);
+  });
   return run::bitmap_svg(pattern.block_rows(), pattern.block_columns(), cells);
 }
 

@@ -23,10 +23,26 @@ void add(const Bert::Loss& loss, const Divisors& divisors, StepResult& result) {
   result.next_accuracy += static_cast<double>(loss.next_correct) / divisors.sequences;
 }
 
+// Drops all gradients at the end of a step, however it ends: an exception must not leave them to the next
+// one.
+class GradientScope {
+ public:
+  explicit GradientScope(const ParameterList& parameters) : parameters_(parameters) {}
+  ~GradientScope() {
+    for (const auto& parameter : parameters_) parameter->value.mutable_grad() = Tensor();
+  }
+  GradientScope(const GradientScope&) = delete;
+  GradientScope& operator=(const GradientScope&) = delete;
+
+ private:
+  const ParameterList& parameters_;
+};
+
 }  // namespace
 
 StepResult train_step(Bert& model, const MlmBatch& batch, std::int64_t accumulation,
                       const OptimizerConfig& config, double learning_rate, std::int64_t step) {
+  const GradientScope scope(model.parameters());
   const Divisors divisors(batch);
   StepResult result;
   for (std::int64_t i = 0; i < accumulation; ++i) {
@@ -38,12 +54,7 @@ StepResult train_step(Bert& model, const MlmBatch& batch, std::int64_t accumulat
                           : model.loss(slice(batch, begin, end), divisors.predictions, divisors.sequences);
     add(loss, divisors, result);
     if (!std::isfinite(result.loss)) {
-      for (const auto& parameter : model.parameters()) parameter->value.mutable_grad() = Tensor();
-      fail(
-          "the loss is {} at step {}; the last checkpoint is kept: resume from it with a lower --lr or a "
-          "longer "
-          "--warmup",
-          result.loss, step);
+      fail("the loss is {} at step {}", result.loss, step);
     }
     if (loss.total.defined()) loss.total.backward();
   }

@@ -2,12 +2,8 @@
 
 #include <algorithm>
 
-#include "filigree/base/error.h"
-
 namespace filigree::models {
 namespace {
-
-constexpr std::uint64_t kShortest = 4;
 
 class Cutter {
  public:
@@ -38,7 +34,7 @@ class Cutter {
   }
 
   void close(std::uint64_t at) {
-    if (at - begin_ >= kShortest)
+    if (at - begin_ >= kShortestWindow)
       windows_.push_back({begin_, static_cast<std::uint32_t>(at - begin_), document_});
     begin_ = at;
     end_ = std::max(end_, at);
@@ -69,9 +65,7 @@ std::vector<Window> cut_windows(const text::Corpus& corpus, const text::Vocabula
                                 std::int64_t capacity) {
   Cutter cutter(corpus, vocabulary, static_cast<std::uint64_t>(capacity));
   for (std::uint64_t d = 0; d < corpus.document_count(); ++d) cutter.document(d);
-  std::vector<Window> windows = cutter.take();
-  if (windows.empty()) fail_data("the corpus has no paragraph of {} tokens or more to train on", kShortest);
-  return windows;
+  return cutter.take();
 }
 
 }  // namespace filigree::models

@@ -9,6 +9,9 @@
 
 namespace filigree::models {
 
+// Of fewer tokens nothing can be learned.
+inline constexpr std::uint64_t kShortestWindow = 4;
+
 // Consecutive tokens of one document.
 struct Window {
   std::uint64_t begin;   // token
@@ -18,9 +21,8 @@ struct Window {
 
 // Packs a document's paragraphs one after another into windows of at most `capacity` tokens. A window ends at
 // a paragraph's end where the next paragraph does not fit and the window is at least three quarters full;
-// otherwise the paragraph is cut, in front of a word. Windows never cross documents; those of fewer than 4
-// tokens are left out. In the corpus's order.
-// Errors (bad data): a corpus without a window.
+// otherwise the paragraph is cut, in front of a word. Windows never cross documents; those of fewer than
+// kShortestWindow tokens are left out. In the corpus's order.
 std::vector<Window> cut_windows(const text::Corpus& corpus, const text::Vocabulary& vocabulary,
                                 std::int64_t capacity);
 

@@ -1,6 +1,7 @@
 #include "filigree/nn/ops/add_layer_norm.h"
 
 #include "filigree/dense/layer_norm.h"
+#include "filigree/nn/ops/linear.h"
 #include "filigree/nn/views.h"
 
 namespace filigree::nn {
@@ -29,7 +30,7 @@ class AddLayerNorm : public torch::autograd::Function<AddLayerNorm> {
       std::tie(dsum, dgamma, dbeta, dbias) = add_layer_norm_backward(
           grads[1].contiguous(), optional_of(grad_sum), sum, saved[1], saved[2], saved[3]);
     } else if (dsum.defined()) {
-      dbias = dsum.sum(0);
+      dbias = bias_grad(dsum.contiguous());
     }
     return {dsum,
             context->saved_data["has_bias"].toBool() ? dbias : Tensor(),
@@ -60,14 +61,15 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> add_layer_norm_forward(const Tensor& 
   with_real_type(x, "add_layer_norm", [&](auto zero) {
     using T = decltype(zero);
     const std::int64_t n = x.size(1);
-    dense::add_layer_norm<T>(
-        matrix_of<const T>(x, "add_layer_norm"), vector_of<const T>(bias, n, "add_layer_norm bias"),
-        residual.has_value() && residual->defined() ? matrix_of<const T>(*residual, "add_layer_norm residual")
-                                                    : MatrixView<const T>(),
-        vector_of<const T>(gamma, n, "add_layer_norm gamma"),
-        vector_of<const T>(beta, n, "add_layer_norm beta"), static_cast<T>(epsilon),
-        matrix_of<T>(sum, "add_layer_norm"), matrix_of<T>(y, "add_layer_norm"), mean.data_ptr<T>(),
-        rstd.data_ptr<T>());
+    dense::add_layer_norm<T>(matrix_of<const T>(x, "add_layer_norm"),
+                             vector_of<const T>(bias, n, "add_layer_norm bias"),
+                             residual.has_value() && residual->defined()
+                                 ? matrix_of<const T>(*residual, x.size(0), n, "add_layer_norm residual")
+                                 : MatrixView<const T>(),
+                             vector_of<const T>(gamma, n, "add_layer_norm gamma"),
+                             vector_of<const T>(beta, n, "add_layer_norm beta"), static_cast<T>(epsilon),
+                             matrix_of<T>(sum, "add_layer_norm"), matrix_of<T>(y, "add_layer_norm"),
+                             mean.data_ptr<T>(), rstd.data_ptr<T>());
   });
   return {sum, y, mean, rstd};
 }
@@ -82,13 +84,16 @@ std::tuple<Tensor, Tensor, Tensor, Tensor> add_layer_norm_backward(const Tensor&
   Tensor dbias = at::empty_like(gamma);
   with_real_type(sum, "add_layer_norm", [&](auto zero) {
     using T = decltype(zero);
+    const std::int64_t rows = sum.size(0);
+    const std::int64_t n = sum.size(1);
     dense::add_layer_norm_backward<T>(
-        matrix_of<const T>(grad_y, "add_layer_norm"),
-        grad_sum.has_value() && grad_sum->defined() ? matrix_of<const T>(*grad_sum, "add_layer_norm")
-                                                    : MatrixView<const T>(),
-        matrix_of<const T>(sum, "add_layer_norm"), gamma.data_ptr<T>(), mean.data_ptr<T>(),
-        rstd.data_ptr<T>(), matrix_of<T>(dsum, "add_layer_norm"), dgamma.data_ptr<T>(), dbeta.data_ptr<T>(),
-        dbias.data_ptr<T>());
+        matrix_of<const T>(grad_y, rows, n, "add_layer_norm gradient"),
+        is_given(grad_sum) ? matrix_of<const T>(*grad_sum, rows, n, "add_layer_norm gradient of the sum")
+                           : MatrixView<const T>(),
+        matrix_of<const T>(sum, "add_layer_norm"), vector_of<const T>(gamma, n, "add_layer_norm gamma"),
+        vector_of<const T>(mean, rows, "add_layer_norm mean"),
+        vector_of<const T>(rstd, rows, "add_layer_norm rstd"), matrix_of<T>(dsum, "add_layer_norm"),
+        dgamma.data_ptr<T>(), dbeta.data_ptr<T>(), dbias.data_ptr<T>());
   });
   return {dsum, dgamma, dbeta, dbias};
 }

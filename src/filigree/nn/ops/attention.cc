@@ -60,13 +60,19 @@ std::tuple<Tensor, Tensor> attention_forward(const Tensor& qkv, const Tensor& le
 
 Tensor attention_backward(const Tensor& grad, const Tensor& qkv, const Tensor& probabilities,
                           const Tensor& lengths) {
-  const dense::AttentionShape shape = shape_of(qkv, lengths, probabilities.size(1));
+  const dense::AttentionShape shape =
+      shape_of(qkv, lengths, probabilities.dim() == 4 ? probabilities.size(1) : 0);
+  if (probabilities.sizes() != at::IntArrayRef({shape.batch, shape.heads, shape.sequence, shape.sequence}) ||
+      !probabilities.is_contiguous()) {
+    fail_usage("attention: wanted contiguous probabilities of {} x {} x {} x {}", shape.batch, shape.heads,
+               shape.sequence, shape.sequence);
+  }
   Tensor dqkv = at::empty_like(qkv, at::MemoryFormat::Contiguous);
   with_real_type(qkv, "attention", [&](auto zero) {
     using T = decltype(zero);
-    dense::attention_backward<T>(shape, matrix_of<const T>(grad, "attention"),
-                                 matrix_of<const T>(qkv, "attention"), probabilities.data_ptr<T>(),
-                                 matrix_of<T>(dqkv, "attention"));
+    dense::attention_backward<T>(
+        shape, matrix_of<const T>(grad, qkv.size(0), qkv.size(1) / 3, "attention gradient"),
+        matrix_of<const T>(qkv, "attention"), probabilities.data_ptr<T>(), matrix_of<T>(dqkv, "attention"));
   });
   return dqkv;
 }

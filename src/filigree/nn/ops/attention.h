@@ -9,7 +9,8 @@ namespace filigree::nn {
 // not padding. Gives [batch * sequence, hidden]. float or double.
 Tensor attention(const Tensor& qkv, const Tensor& lengths, std::int64_t heads);
 
-// The parts without autograd, as registered with LibTorch. Forward gives (out, probabilities).
+// The parts without autograd, as registered with LibTorch. Forward gives (out, probabilities), the latter
+// [batch, heads, sequence, sequence], of which the places beyond a length hold nothing.
 std::tuple<Tensor, Tensor> attention_forward(const Tensor& qkv, const Tensor& lengths, std::int64_t heads);
 Tensor attention_backward(const Tensor& grad, const Tensor& qkv, const Tensor& probabilities,
                           const Tensor& lengths);

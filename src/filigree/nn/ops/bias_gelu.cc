@@ -41,7 +41,8 @@ std::tuple<Tensor, Tensor> bias_gelu_backward(const Tensor& grad, const Tensor& 
   Tensor dbias = at::empty({x.size(1)}, x.options());
   with_real_type(x, "bias_gelu", [&](auto zero) {
     using T = decltype(zero);
-    dense::bias_gelu_backward<T>(matrix_of<const T>(grad, "bias_gelu"), matrix_of<const T>(x, "bias_gelu"),
+    dense::bias_gelu_backward<T>(matrix_of<const T>(grad, x.size(0), x.size(1), "bias_gelu gradient"),
+                                 matrix_of<const T>(x, "bias_gelu"),
                                  vector_of<const T>(bias, x.size(1), "bias_gelu bias"),
                                  matrix_of<T>(dx, "bias_gelu"), dbias.data_ptr<T>());
   });

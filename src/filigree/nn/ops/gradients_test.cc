@@ -238,6 +238,28 @@ TEST(Errors, NameTheOpAndTheShapes) {
   EXPECT_THROW(nn::linear(random({5, 7}, 1).to(at::kHalf), random({3, 7}, 2).to(at::kHalf), {}), Error);
   EXPECT_THROW(attention(random({12, 18}, 1), at::tensor({4, 2, 9}, at::kInt), 2), Error);
   EXPECT_THROW(cross_entropy(random({2, 3}, 1), {}, at::tensor({0, 3}, at::kLong), 1), Error);
+  const Tensor x = random({5, 7}, 1);
+  const Tensor short_x = random({4, 7}, 2);
+  const Tensor v = random({7}, 3);
+  const Tensor r = random({5}, 4);
+  EXPECT_THROW(add_layer_norm(x, {}, short_x, v, v, 1e-5), Error);
+  EXPECT_THROW(add_layer_norm(x, r, {}, v, v, 1e-5), Error);
+  EXPECT_THROW(add_layer_norm_backward(short_x, {}, x, v, r, r), Error);
+  EXPECT_THROW(add_layer_norm_backward(x, short_x, x, v, r, r), Error);
+  EXPECT_THROW(add_layer_norm_backward(x, {}, x, v, v, r), Error);
+  EXPECT_THROW(bias_gelu(x, r), Error);
+  EXPECT_THROW(bias_gelu_backward(short_x, x, {}), Error);
+  EXPECT_THROW(attention_backward(short_x, random({12, 18}, 1), random({3, 2, 4, 4}, 2),
+                                  at::tensor({4, 2, 0}, at::kInt)),
+               Error);
+  EXPECT_THROW(attention_backward(random({12, 6}, 3), random({12, 18}, 1), random({3, 2, 4, 3}, 2),
+                                  at::tensor({4, 2, 0}, at::kInt)),
+               Error);
+  const auto held = pattern(32, 48, 8, 3);
+  EXPECT_THROW(bsr_linear(random({5, 40}, 1), random({3, 8, 8}, 2), held, {}), Error);
+  EXPECT_THROW(bsr_linear(random({5, 48}, 1), random({2, 8, 8}, 2), held, {}), Error);
+  EXPECT_THROW(gather_rows(x, at::tensor({5}, at::kLong)), Error);
+  EXPECT_THROW(embed(at::tensor({9}, at::kInt), {}, x, x, x, 1), Error);
 }
 
 // As Python sees them.
