@@ -32,6 +32,7 @@ function(filigree_module)
   target_include_directories(${library} ${scope}
     "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/src;${PROJECT_BINARY_DIR}/generated>"
     "$<INSTALL_INTERFACE:include>")
+  target_compile_features(${library} ${scope} cxx_std_20)
   target_link_libraries(${library} ${scope} ${deps} ${ARG_LIBS})
   if(sources)
     filigree_target_defaults(${library})
