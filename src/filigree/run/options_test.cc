@@ -60,7 +60,7 @@ class Environment {
 };
 
 std::filesystem::path toml_file(std::string_view text, const std::string& name = "options.toml") {
-  const std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / name;
+  std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / name;
   write_quickly(path, text);
   return path;
 }
