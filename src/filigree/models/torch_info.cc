@@ -6,12 +6,14 @@
 
 #include "filigree/dense/blas_info.h"
 #include "filigree/models/commands.h"
+#include "filigree/models/process.h"
 #include "filigree/nn/torch.h"
 
 namespace filigree::models {
 
-// One JSON line for `filigree info`.
+// One JSON line for `filigree info`, as training would find things.
 int torch_info(const std::vector<std::string>&) {
+  prepare_process(/*threads=*/0);
   const nlohmann::ordered_json line = {
       {"libtorch", TORCH_VERSION}, {"blas", dense::blas_info().file}, {"threads", at::get_num_threads()}};
   fmt::print("{}\n", line.dump());
