@@ -37,7 +37,7 @@ PieceTrie::PieceTrie(const Vocabulary& vocabulary) {
 void PieceTrie::insert(const std::vector<Key>& keys, std::size_t begin, std::size_t end, std::size_t depth,
                        std::int32_t node) {
   if (begin < end && keys[begin].text.size() == depth) {
-    nodes_[static_cast<std::size_t>(node)].id = keys[begin].id;
+    node_at(node).id = keys[begin].id;
     ++begin;
   }
   std::vector<unsigned char> labels;
@@ -51,8 +51,8 @@ void PieceTrie::insert(const std::vector<Key>& keys, std::size_t begin, std::siz
   if (labels.empty()) return;
   starts.push_back(end);
   const std::int32_t base = find_base(labels);
-  nodes_[static_cast<std::size_t>(node)].base = base;
-  for (const unsigned char label : labels) nodes_[static_cast<std::size_t>(base + label)].parent = node;
+  node_at(node).base = base;
+  for (const unsigned char label : labels) node_at(base + label).parent = node;
   for (std::size_t i = 0; i < labels.size(); ++i)
     insert(keys, starts[i], starts[i + 1], depth + 1, base + labels[i]);
 }

@@ -49,6 +49,7 @@ class PieceTrie {
     std::int32_t id;
   };
 
+  Node& node_at(std::int32_t index) { return nodes_[static_cast<std::size_t>(index)]; }
   void insert(const std::vector<Key>& keys, std::size_t begin, std::size_t end, std::size_t depth,
               std::int32_t node);
   std::int32_t find_base(const std::vector<unsigned char>& labels);
