@@ -76,10 +76,14 @@ endfunction()
 
 # LibTorch's headers are SYSTEM (their warnings are not ours) and precompiled once per target.
 function(filigree_use_torch target)
+  filigree_torch_flags(${target})
   target_include_directories(${target} SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
   target_link_libraries(${target} PUBLIC ${TORCH_LIBRARIES})
   if(NOT TARGET filigree_torch_pch)
-    file(WRITE "${CMAKE_BINARY_DIR}/torch_pch.cc" "")
+    # Written once: a new time stamp would compile everything that includes LibTorch again.
+    if(NOT EXISTS "${CMAKE_BINARY_DIR}/torch_pch.cc")
+      file(WRITE "${CMAKE_BINARY_DIR}/torch_pch.cc" "")
+    endif()
     add_library(filigree_torch_pch OBJECT "${CMAKE_BINARY_DIR}/torch_pch.cc")
     target_include_directories(filigree_torch_pch PRIVATE "${PROJECT_SOURCE_DIR}/src")
     target_include_directories(filigree_torch_pch SYSTEM PRIVATE ${TORCH_INCLUDE_DIRS})
@@ -88,7 +92,16 @@ function(filigree_use_torch target)
       target_link_libraries(filigree_torch_pch PUBLIC OpenMP::OpenMP_CXX)
     endif()
     filigree_target_defaults(filigree_torch_pch)
+    filigree_torch_flags(filigree_torch_pch)
     target_precompile_headers(filigree_torch_pch PRIVATE "${PROJECT_SOURCE_DIR}/src/filigree/nn/torch.h")
   endif()
   target_precompile_headers(${target} REUSE_FROM filigree_torch_pch)
+endfunction()
+
+# A precompiled header serves only objects with the very same flags: programs are compiled as
+# position-independent as libraries are. GCC 12 warns of array bounds inside LibTorch's headers where they are
+# inlined into ours (a false alarm).
+function(filigree_torch_flags target)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+  target_compile_options(${target} PRIVATE -fPIC -Wno-array-bounds)
 endfunction()
