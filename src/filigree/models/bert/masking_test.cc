@@ -36,10 +36,13 @@ TEST(Masker, PredictsTheAskedNumberInWholeWords) {
     }
     EXPECT_FALSE(chosen.front() || chosen.back());  // [CLS] and [SEP]
     for (std::size_t i = 1; i < ids.size(); ++i) {
-      if (!chosen[i]) EXPECT_EQ(ids[i], original[i]);
+      if (!chosen[i]) {
+        EXPECT_EQ(ids[i], original[i]);
+      }
       // A continuation is chosen exactly when the piece before it is (a leading one is a word of its own).
-      if (i > 1 && vocabulary.is_continuation(original[i]))
+      if (i > 1 && vocabulary.is_continuation(original[i])) {
         EXPECT_EQ(chosen[i], chosen[i - 1]) << trial << " " << i;
+      }
     }
   }
 }
