@@ -150,8 +150,8 @@ std::int64_t block_count_for_density(std::int64_t rows, std::int64_t columns, in
   if (!(density > 0 && density <= 1)) {
     fail_usage("a density of {} leaves no matrix; choose one above 0 and at most 1", density);
   }
-  const double places = static_cast<double>(rows / block) * static_cast<double>(columns / block);
-  return std::max<std::int64_t>(1, std::llround(density * places));
+  const std::int64_t places = (rows / block) * (columns / block);
+  return std::max<std::int64_t>(1, std::llround(density * static_cast<double>(places)));
 }
 
 }  // namespace filigree::sparse

@@ -7,8 +7,9 @@ namespace {
 template <typename T, int kBlock>
 void dds(const DdsTask<T>& task) {
   constexpr bool kByInput = value_order(kBlock) == ValueOrder::kByInput;
-  constexpr int kPerInput = kByInput ? kBlock : 1;
-  constexpr int kPerOutput = kByInput ? 1 : kBlock;
+  // For blocks of 1 both are 1: no two branches that differ.
+  constexpr int kPerInput = kByInput ? kBlock : 1;   // NOLINT(bugprone-branch-clone)
+  constexpr int kPerOutput = kByInput ? 1 : kBlock;  // NOLINT(bugprone-branch-clone)
   for (std::int64_t t = 0; t < task.tokens; ++t) {
     const T* x = task.x + t * task.x_stride;
     for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
