@@ -33,13 +33,16 @@ constexpr std::int64_t kAhead = 64;
 
 // Output group g of kTokens tokens. x: the tokens' place in the copied tile.
 template <int kBlock, int kTokens>
-void Group(const DdsTask<float>& task, std::int64_t g, const float* x, float* y, Copier<kBlock>& next) {
+HWY_INLINE void Group(const DdsTask<float>& task, std::int64_t g, const float* x, float* y,
+                      Copier<kBlock>& next) {
   using D = Side<kBlock>;
   const D d;
   constexpr int kLanes = kSideLanes<kBlock>;
   hn::Vec<D> sum[kTokens][kSideVectors<kBlock>];
 
-  FILIGREE_UNROLL for (int t = 0; t < kTokens; ++t) __builtin_prefetch(y + t * task.y_stride, 1, 3);
+  if constexpr (kBlock == 16) {
+    FILIGREE_UNROLL for (int t = 0; t < kTokens; ++t) __builtin_prefetch(y + t * task.y_stride, 1, 3);
+  }
   FILIGREE_UNROLL for (int v = 0; v < kSideVectors<kBlock>; ++v) {
     const auto start = task.bias == nullptr ? hn::Zero(d) : hn::LoadU(d, task.bias + g * kBlock + v * kLanes);
     FILIGREE_UNROLL for (int t = 0; t < kTokens; ++t) sum[t][v] = start;
@@ -51,11 +54,16 @@ void Group(const DdsTask<float>& task, std::int64_t g, const float* x, float* y,
       }
     }
   }
-  for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
+  const std::int64_t end = task.blocks.offsets[g + 1];
+  for (std::int64_t q = task.blocks.offsets[g]; q < end; ++q) {
     const float* w = task.values + task.blocks.position(q) * kBlock * kBlock;
     const float* x_block = x + std::int64_t{task.blocks.others[q]} * kTile<kBlock> * kBlock;
     if (q % kBlocksPerStep == 0) next.step();
+    const float* next_x_block =
+        x + std::int64_t{task.blocks.others[q + 1 < end ? q + 1 : q]} * kTile<kBlock> * kBlock;
     FILIGREE_UNROLL for (int i = 0; i < kBlock; ++i) {
+      // Small blocks end before out-of-order execution has reached the lines of the next.
+      if constexpr (kBlock == 8) __builtin_prefetch(next_x_block + i * kCacheLine / 4, 0, 3);
       hn::Vec<D> weight[kSideVectors<kBlock>];
       FILIGREE_UNROLL for (int v = 0; v < kSideVectors<kBlock>; ++v) {
         weight[v] = hn::LoadU(d, w + i * kBlock + v * kLanes);

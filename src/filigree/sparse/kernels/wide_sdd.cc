@@ -44,17 +44,20 @@ struct Copiers {
   }
 };
 
-// kRows rows of kColumns vectors of sums, over `tokens` tokens: sum[r][c] += dy[t][r] * x[c][t].
-// x and gradient: one pointer for each vector of a row.
-template <int kBlock, int kRows, int kColumns>
-HWY_INLINE void Outer(std::int64_t tokens, const float* dy, const float* const (&x)[kColumns],
-                      float* const (&gradient)[kColumns], bool add, Copiers<kBlock>& next) {
+// kParts parts of kRows rows of kColumns vectors of sums, over `tokens` tokens:
+// sum[p][r][c] += dy[p][t][r] * x[c][t].
+template <int kBlock, int kParts, int kRows, int kColumns>
+HWY_INLINE void Outer(std::int64_t tokens, const float* const (&dy)[kParts],
+                      const float* const (&x)[kColumns], float* const (&gradient)[kParts][kColumns], bool add,
+                      Copiers<kBlock>& next) {
   using D = Side<kBlock>;
   const D d;
-  hn::Vec<D> sum[kRows][kColumns];
-  FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-    FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) {
-      sum[r][c] = add ? hn::LoadU(d, gradient[c] + r * kBlock) : hn::Zero(d);
+  hn::Vec<D> sum[kParts][kRows][kColumns];
+  FILIGREE_UNROLL for (int p = 0; p < kParts; ++p) {
+    FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
+      FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) {
+        sum[p][r][c] = add ? hn::LoadU(d, gradient[p][c] + r * kBlock) : hn::Zero(d);
+      }
     }
   }
   for (std::int64_t begin = 0; begin < tokens; begin += kTokensPerStep) {
@@ -62,69 +65,85 @@ HWY_INLINE void Outer(std::int64_t tokens, const float* dy, const float* const (
     for (std::int64_t t = begin; t < end; ++t) {
       hn::Vec<D> input[kColumns];
       FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) input[c] = hn::Load(d, x[c] + t * kBlock);
-      FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-        const auto output = hn::Set(d, dy[t * kBlock + r]);
-        FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) sum[r][c] =
-            hn::MulAdd(output, input[c], sum[r][c]);
+      FILIGREE_UNROLL for (int p = 0; p < kParts; ++p) {
+        FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
+          const auto output = hn::Set(d, dy[p][t * kBlock + r]);
+          FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) {
+            sum[p][r][c] = hn::MulAdd(output, input[c], sum[p][r][c]);
+          }
+        }
       }
     }
     next.step();
   }
-  FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-    FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) hn::StoreU(sum[r][c], d, gradient[c] + r * kBlock);
-  }
-}
-
-// All rows of a block, as many at a time as registers hold.
-template <int kBlock, int kColumns, int kRows>
-HWY_INLINE void AllRows(std::int64_t tokens, const float* dy, const float* const (&x)[kColumns],
-                        float* const (&gradient)[kColumns], bool add, Copiers<kBlock>& next) {
-  if constexpr (kManyRegisters || kColumns == 1) {
-    Outer<kBlock, kRows, kColumns>(tokens, dy, x, gradient, add, next);
-  } else {
-    static_assert(kColumns == 2);
-    constexpr int kPart = kRows > 8 ? 6 : 4;
-    Outer<kBlock, kPart, kColumns>(tokens, dy, x, gradient, add, next);
-    if constexpr (kRows > kPart) {
-      float* const rest[] = {gradient[0] + kPart * kBlock, gradient[1] + kPart * kBlock};
-      AllRows<kBlock, kColumns, kRows - kPart>(tokens, dy + kPart, x, rest, add, next);
+  FILIGREE_UNROLL for (int p = 0; p < kParts; ++p) {
+    FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
+      FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) {
+        hn::StoreU(sum[p][r][c], d, gradient[p][c] + r * kBlock);
+      }
     }
   }
 }
 
-// One block.
-template <int kBlock>
-void Single(std::int64_t tokens, const float* dy, const float* x, float* gradient, bool add,
-            Copiers<kBlock>& next) {
-  if constexpr (kSideVectors<kBlock> == 1) {
-    AllRows<kBlock, 1, kBlock>(tokens, dy, {x}, {gradient}, add, next);
-  } else {
-    static_assert(kSideVectors<kBlock> == 2);
-    AllRows<kBlock, 2, kBlock>(tokens, dy, {x, x + kBlock / 2}, {gradient, gradient + kBlock / 2}, add, next);
+// kRows rows of two vectors, as many at a time as 16 registers hold.
+template <int kBlock, int kRows>
+HWY_INLINE void FewRegisters(std::int64_t tokens, const float* dy, const float* const (&x)[2],
+                             float* const (&gradient)[2], bool add, Copiers<kBlock>& next) {
+  constexpr int kPart = kRows > 8 ? 6 : 4;
+  Outer<kBlock, 1, kPart, 2>(tokens, {dy}, x, {{gradient[0], gradient[1]}}, add, next);
+  if constexpr (kRows > kPart) {
+    FewRegisters<kBlock, kRows - kPart>(
+        tokens, dy + kPart, x, {gradient[0] + kPart * kBlock, gradient[1] + kPart * kBlock}, add, next);
   }
 }
 
-// Two blocks of one block row: a broadcast serves both.
+// One block. Not inlined: the state of copying would take the registers of the loop.
 template <int kBlock>
-void Pair(std::int64_t tokens, const float* dy, const float* x0, const float* x1, float* gradient0,
-          float* gradient1, bool add, Copiers<kBlock>& next) {
-  AllRows<kBlock, 2, kBlock>(tokens, dy, {x0, x1}, {gradient0, gradient1}, add, next);
+HWY_NOINLINE void Single(std::int64_t tokens, const float* dy, const float* x, float* gradient, bool add,
+                         Copiers<kBlock>& next) {
+  if constexpr (kSideVectors<kBlock> == 1) {
+    Outer<kBlock, 1, kBlock, 1>(tokens, {dy}, {x}, {{gradient}}, add, next);
+  } else {
+    constexpr int kHalf = kBlock / 2;
+    FewRegisters<kBlock, kBlock>(tokens, dy, {x, x + kHalf}, {gradient, gradient + kHalf}, add, next);
+  }
+}
+
+// Two blocks of 8: of one block row, where a broadcast serves both, or of one block column, where a vector of
+// x does. One block alone has too few sums to hide the latency of multiply-adds.
+HWY_NOINLINE void Pair(const SddTask<float>& task, std::int64_t tokens, const float* group,
+                       const float* other0, const float* other1, float* gradient0, float* gradient1, bool add,
+                       Copiers<8>& next) {
+  if (task.by_columns) {
+    if constexpr (kManyRegisters) {
+      Outer<8, 2, 8, 1>(tokens, {other0, other1}, {group}, {{gradient0}, {gradient1}}, add, next);
+    } else {
+      Single<8>(tokens, other0, group, gradient0, add, next);
+      Single<8>(tokens, other1, group, gradient1, add, next);
+    }
+  } else {
+    if constexpr (kManyRegisters) {
+      Outer<8, 1, 8, 2>(tokens, {group}, {other0, other1}, {{gradient0, gradient1}}, add, next);
+    } else {
+      FewRegisters<8, 8>(tokens, group, {other0, other1}, {gradient0, gradient1}, add, next);
+    }
+  }
 }
 
 // The blocks of group g. group, other: the copies.
 template <int kBlock>
-HWY_INLINE void OneGroup(const SddTask<float>& task, std::int64_t g, std::int64_t tokens, const float* group,
-                         const float* other, bool add, Copiers<kBlock>& next) {
+void OneGroup(const SddTask<float>& task, std::int64_t g, std::int64_t tokens, const float* group,
+              const float* other, bool add, Copiers<kBlock>& next) {
   const GroupedBlocks& blocks = task.blocks;
   const std::int64_t copied = tokens * kBlock;
   constexpr std::int64_t kValues = kBlock * kBlock;
   std::int64_t q = blocks.offsets[g];
   const std::int64_t end = blocks.offsets[g + 1];
   if constexpr (kBlock == 8) {
-    for (; !task.by_columns && q + 1 < end; q += 2) {
-      Pair<kBlock>(tokens, group, other + blocks.others[q] * copied, other + blocks.others[q + 1] * copied,
-                   task.gradient + blocks.position(q) * kValues,
-                   task.gradient + blocks.position(q + 1) * kValues, add, next);
+    for (; q + 1 < end; q += 2) {
+      Pair(task, tokens, group, other + blocks.others[q] * copied, other + blocks.others[q + 1] * copied,
+           task.gradient + blocks.position(q) * kValues, task.gradient + blocks.position(q + 1) * kValues,
+           add, next);
     }
   }
   for (; q < end; ++q) {
