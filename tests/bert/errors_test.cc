@@ -115,11 +115,10 @@ TEST(PretrainErrors, ADamagedCheckpointIsNamedAndTheOneBeforeItServes) {
 }
 
 TEST(PretrainErrors, AFullDiskKeepsTheLastGoodCheckpoint) {
-  const TemporaryFolder folder;
   const TemporaryFolder copy;
   (void)PreparedData::instance();
-  const int code = run_on_small_disk(folder.path(), 900 << 10, [&] {
-    const std::filesystem::path run = folder / "run";
+  const int code = run_on_small_disk(900 << 10, [&](const std::filesystem::path& disk) {
+    const std::filesystem::path run = disk / "run";
     // A checkpoint takes about 250 kB, and all are to be kept: a few fit.
     const Outcome outcome = run_program(pretrain(run, {"--keep-checkpoints", "1000"}));
     if (outcome.code != 1) return 10;

@@ -150,9 +150,8 @@ TEST(AtomicFile, AFullDiskIsNamedWithItsCure) {
 }
 
 TEST(AtomicFile, AFullDiskLeavesTheOldFileAndNoPartial) {
-  const TemporaryFolder folder;
-  const auto path = folder / "x";
-  const int code = test::run_on_small_disk(folder.path(), 1 << 20, [&] {
+  const int code = test::run_on_small_disk(1 << 20, [](const std::filesystem::path& disk) {
+    const auto path = disk / "x";
     const std::string old(300'000, 'o');
     write_file_atomically(path, old);
     const auto error = error_of([&] { write_file_atomically(path, std::string(900'000, 'n')); });

@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <string>
 #include <system_error>
 
@@ -42,8 +43,7 @@ class TemporaryFolder {
 // Runs body() -> int in a child process. The body must not use threads that the parent started.
 class ChildProcess {
  public:
-  template <typename F>
-  explicit ChildProcess(F&& body) : id_(::fork()) {
+  explicit ChildProcess(const std::function<int()>& body) : id_(::fork()) {
     if (id_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
     if (id_ > 0) return;
     int code = 125;
@@ -75,33 +75,36 @@ class ChildProcess {
   pid_t id_;
 };
 
-// Exit code of a child that could not mount: skip the test then.
+// Exit code of a child that could not have a disk of its own: skip the test then.
 inline constexpr int kCannotMount = 124;
 
-// Mounts of this process are its own from now on. Root may have that; others need a user namespace in
-// which they are root.
-inline bool enter_mount_namespace() {
+// Root may make file systems; others need a user namespace in which they are root.
+inline void become_root() {
   const uid_t user = ::geteuid();
   const gid_t group = ::getegid();
-  if (::unshare(CLONE_NEWNS | (user == 0 ? 0 : CLONE_NEWUSER)) != 0) return false;
-  if (user != 0) {
-    std::ofstream("/proc/self/setgroups") << "deny";
-    std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
-    std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
-  }
-  return ::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0;
+  if (user == 0 || ::unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return;
+  std::ofstream("/proc/self/setgroups") << "deny";
+  std::ofstream("/proc/self/uid_map") << "0 " << user << " 1";
+  std::ofstream("/proc/self/gid_map") << "0 " << group << " 1";
 }
 
-// Runs body() -> int in a child process that sees a file system of `bytes` mounted on `folder`; it is
-// gone when the child ends. Gives the child's exit code, kCannotMount where this system forbids it.
+// Runs body(disk) -> int in a child process, where `disk` is the folder of a new file system of `bytes`
+// that no other process sees unless it is told the name. It is mounted nowhere and gone when the child
+// ends. Gives the child's exit code, kCannotMount where this system forbids it.
 template <typename F>
-int run_on_small_disk(const std::filesystem::path& folder, std::size_t bytes, F&& body) {
+int run_on_small_disk(std::size_t bytes, F&& body) {
   ChildProcess child([&] {
-    const std::string size = "size=" + std::to_string(bytes);
-    if (!enter_mount_namespace() || ::mount("tmpfs", folder.c_str(), "tmpfs", 0, size.c_str()) != 0) {
+    become_root();
+    const int context = ::fsopen("tmpfs", 0);
+    const std::string size = std::to_string(bytes);
+    if (context < 0 || ::fsconfig(context, FSCONFIG_SET_STRING, "size", size.c_str(), 0) != 0 ||
+        ::fsconfig(context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0) != 0) {
       return kCannotMount;
     }
-    return body();
+    const int disk = ::fsmount(context, 0, 0);
+    if (disk < 0) return kCannotMount;
+    // Not /proc/self: the programs that the body runs must find it too.
+    return body(std::filesystem::path("/proc/" + std::to_string(::getpid()) + "/fd/" + std::to_string(disk)));
   });
   return child.wait();
 }
