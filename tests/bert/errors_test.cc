@@ -112,6 +112,7 @@ TEST(PretrainErrors, ADamagedCheckpointIsNamedAndTheOneBeforeItServes) {
   // The cure works, and comes to the same end.
   EXPECT_EQ(run_program(pretrain(run, {"--resume-from", final_checkpoint(run, 125).string()})).code, 0);
   EXPECT_TRUE(read_file(last) == good);
+  EXPECT_TRUE(std::filesystem::exists(last.string() + ".set-aside"));
 }
 
 TEST(PretrainErrors, AFullDiskKeepsTheLastGoodCheckpoint) {

@@ -157,4 +157,18 @@ void prune_checkpoints(const std::filesystem::path& folder, int keep) {
   }
 }
 
+int set_aside_checkpoints_after(const std::filesystem::path& folder, std::int64_t step) {
+  std::vector<std::filesystem::path> paths = list_checkpoints(folder);
+  int count = 0;
+  // The newest first: a kill in between leaves no gap.
+  for (auto path = paths.rbegin(); path != paths.rend() && step_of(*path) > step; ++path, ++count) {
+    std::filesystem::path aside = *path;
+    aside += kSetAside;
+    std::error_code error;
+    std::filesystem::rename(*path, aside, error);
+    if (error) fail("cannot rename {}: {}", path->string(), error.message());
+  }
+  return count;
+}
+
 }  // namespace filigree::run

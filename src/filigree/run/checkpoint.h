@@ -50,4 +50,9 @@ std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::pa
 // Removes all but the `keep` newest (keep >= 1).
 void prune_checkpoints(const std::filesystem::path& folder, int keep);
 
+// Renames those behind `step` by appending kSetAside, so that they are no checkpoints of the run any more but
+// nothing is lost. Gives their number.
+inline constexpr std::string_view kSetAside = ".set-aside";
+int set_aside_checkpoints_after(const std::filesystem::path& folder, std::int64_t step);
+
 }  // namespace filigree::run

@@ -96,6 +96,22 @@ TEST(Checkpoint, PruningKeepsTheNewest) {
   EXPECT_THROW(prune_checkpoints(folder.path(), 0), std::invalid_argument);
 }
 
+TEST(Checkpoint, SettingAsideLosesNothing) {
+  const ScratchFolder folder;
+  for (const int step : {5, 10, 15, 100000000}) write(folder.path(), step, {{"step", step}});
+  EXPECT_EQ(set_aside_checkpoints_after(folder.path(), 10), 2);
+  EXPECT_EQ(set_aside_checkpoints_after(folder.path(), 10), 0);
+  EXPECT_EQ(list_checkpoints(folder.path()).size(), 2U);
+  EXPECT_EQ(latest_checkpoint(folder.path()), checkpoint_path(folder.path(), 10));
+  for (const int step : {15, 100000000}) {
+    std::filesystem::path aside = checkpoint_path(folder.path(), step);
+    const std::filesystem::path back = aside;
+    aside += kSetAside;
+    std::filesystem::rename(aside, back);
+    EXPECT_EQ(Checkpoint(back, "test").step(), step);
+  }
+}
+
 TEST(Checkpoint, ADamagedOneNamesTheNewestSoundOne) {
   const ScratchFolder folder;
   const auto error = [&](const std::filesystem::path& path) {

@@ -142,7 +142,11 @@ class Pretrainer {
     if (checkpoint) {
       step_ =
           read_bert_training(run::Checkpoint(*checkpoint, kBertCheckpointKind), *model_, *sparse_, facts());
-      forget_later_checkpoints();
+      // After --resume-from an older one: the newer ones belong to a past that is given up, yet not lost.
+      if (const int count = run::set_aside_checkpoints_after(folder_->checkpoints(), step_); count > 0) {
+        log_warning("later checkpoints set aside: {}, as {}/*{}; delete what you do not want", count,
+                    folder_->checkpoints().string(), run::kSetAside);
+      }
       for (const run::MetricRecord& record : run::read_metrics(folder_->metrics_file())) {
         if (record.step > step_ || std::isnan(record.value("seconds"))) continue;
         seconds_before_ = std::max(seconds_before_, record.value("seconds"));
@@ -157,7 +161,7 @@ class Pretrainer {
              train_.sequences(), options_.sequence, options_.schedule().peak);
   }
 
-  // Only a checkpoint of this run: those behind it will be given up.
+  // Only a checkpoint of this run: those behind it will be set aside.
   std::filesystem::path checked_resume_from() const {
     std::error_code ignored;
     if (!std::filesystem::equivalent(std::filesystem::absolute(options_.resume_from).parent_path(),
@@ -166,15 +170,6 @@ class Pretrainer {
                  options_.resume_from.string(), folder_->checkpoints().string());
     }
     return options_.resume_from;
-  }
-
-  // After --resume-from an older one: the newer ones belong to a past that is given up.
-  void forget_later_checkpoints() const {
-    bool later = false;
-    for (const auto& path : run::list_checkpoints(folder_->checkpoints())) {
-      if (later) std::filesystem::remove(path);
-      later = later || path.filename() == run::checkpoint_path(folder_->checkpoints(), step_).filename();
-    }
   }
 
   ExitCode train() {
