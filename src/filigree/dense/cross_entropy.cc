@@ -76,6 +76,12 @@ HWY_AFTER_NAMESPACE();
 namespace filigree::dense {
 namespace {
 
+void check_label(std::int64_t label, std::int64_t row, std::int64_t classes) {
+  if (label < 0 || label >= classes) {
+    fail_usage("cross_entropy: label {} of row {} is not one of {} classes", label, row, classes);
+  }
+}
+
 HWY_EXPORT(RowF32);
 HWY_EXPORT(RowF64);
 
@@ -92,10 +98,7 @@ double cross_entropy(MatrixView<T> logits, const T* bias, const std::int64_t* la
   std::vector<RowLoss> rows(static_cast<std::size_t>(logits.rows));
   parallel_chunks(logits.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
-      if (labels[r] < 0 || labels[r] >= logits.columns) {
-        fail_usage("cross_entropy: label {} of row {} is not one of {} classes", labels[r], r,
-                   logits.columns);
-      }
+      check_label(labels[r], r, logits.columns);
       rows[static_cast<std::size_t>(r)] = kernel(logits.row(r), bias, labels[r], logits.columns);
     }
   });
@@ -115,6 +118,7 @@ void cross_entropy_backward(MatrixView<T> probabilities, const std::int64_t* lab
                      [&](std::int64_t begin, std::int64_t end, T* sums) {
                        for (std::int64_t r = begin; r < end; ++r) {
                          T* row = probabilities.row(r);
+                         check_label(labels[r], r, probabilities.columns);
                          row[labels[r]] -= T(1);
                          for (std::int64_t c = 0; c < probabilities.columns; ++c) {
                            row[c] *= factor;

@@ -17,6 +17,7 @@ double cross_entropy(MatrixView<T> logits, const T* bias, const std::int64_t* la
 
 // dlogits = factor * (probabilities - onehot(labels)), in place of the probabilities; dbias (may be
 // nullptr) = its column sums. factor is the loss's gradient over the number of rows for a mean.
+// Errors (usage): a label out of range.
 template <typename T>
 void cross_entropy_backward(MatrixView<T> probabilities, const std::int64_t* labels, T factor, T* dbias);
 

@@ -29,10 +29,10 @@ class BsrLinear : public torch::autograd::Function<BsrLinear> {
 
 template <typename T>
 const T* values_of(const Tensor& values, const sparse::BsrPattern& pattern) {
-  if (values.numel() != pattern.value_count() || !values.is_contiguous()) {
-    fail_usage("bsr_linear: wanted {} contiguous values ({} blocks of {} x {}), got {}",
-               pattern.value_count(), pattern.block_count(), pattern.block(), pattern.block(),
-               values.numel());
+  const std::int64_t b = pattern.block();
+  if (values.sizes() != at::IntArrayRef({pattern.block_count(), b, b}) || !values.is_contiguous()) {
+    fail_usage("bsr_linear: wanted contiguous values of {} x {} x {}, got {} of them", pattern.block_count(),
+               b, b, values.numel());
   }
   return values.data_ptr<T>();
 }

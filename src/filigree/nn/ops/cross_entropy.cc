@@ -6,23 +6,48 @@
 namespace filigree::nn {
 namespace {
 
+// Turns the logits into probabilities in place. Gives the loss and the number of correct rows.
+std::tuple<Tensor, Tensor> forward_in_place(Tensor& logits, const OptionalTensor& bias, const Tensor& labels,
+                                            double divisor) {
+  Tensor loss = at::empty({}, logits.options());
+  Tensor correct = at::empty({}, labels.options());
+  with_real_type(logits, "cross_entropy", [&](auto zero) {
+    using T = decltype(zero);
+    const auto matrix = matrix_of<T>(logits, "cross_entropy");
+    const double sum =
+        dense::cross_entropy<T>(matrix, vector_of<const T>(bias, matrix.columns, "cross_entropy bias"),
+                                vector_of<const std::int64_t>(labels, matrix.rows, "cross_entropy labels"),
+                                correct.data_ptr<std::int64_t>());
+    *loss.data_ptr<T>() = static_cast<T>(sum / divisor);
+  });
+  return {loss, correct};
+}
+
+// Turns the probabilities into the logits' gradient in place. Gives the bias's, if wanted.
+Tensor backward_in_place(const Tensor& grad, Tensor& probabilities, const Tensor& labels, double divisor,
+                         bool bias_wanted) {
+  if (grad.numel() != 1 || grad.scalar_type() != probabilities.scalar_type()) {
+    fail_usage("cross_entropy: wanted the gradient of the loss as a scalar of the logits' type");
+  }
+  Tensor dbias;
+  with_real_type(probabilities, "cross_entropy", [&](auto zero) {
+    using T = decltype(zero);
+    const auto matrix = matrix_of<T>(probabilities, "cross_entropy probabilities");
+    if (bias_wanted) dbias = at::empty({matrix.columns}, probabilities.options());
+    const double factor = static_cast<double>(*grad.data_ptr<T>()) / divisor;
+    dense::cross_entropy_backward<T>(
+        matrix, vector_of<const std::int64_t>(labels, matrix.rows, "cross_entropy labels"),
+        static_cast<T>(factor), bias_wanted ? dbias.data_ptr<T>() : nullptr);
+  });
+  return dbias;
+}
+
 class CrossEntropy : public torch::autograd::Function<CrossEntropy> {
  public:
   static variable_list forward(torch::autograd::AutogradContext* context, const Tensor& logits,
                                const OptionalTensor& bias, const Tensor& labels, double divisor) {
     Tensor probabilities = logits.detach();
-    Tensor loss = at::empty({}, logits.options());
-    Tensor correct = at::empty({}, labels.options());
-    with_real_type(logits, "cross_entropy", [&](auto zero) {
-      using T = decltype(zero);
-      const std::int64_t* label_data =
-          vector_of<const std::int64_t>(labels, logits.size(0), "cross_entropy labels");
-      const double sum =
-          dense::cross_entropy<T>(matrix_of<T>(probabilities, "cross_entropy"),
-                                  vector_of<const T>(bias, logits.size(1), "cross_entropy bias"), label_data,
-                                  correct.data_ptr<std::int64_t>());
-      *loss.data_ptr<T>() = static_cast<T>(sum / divisor);
-    });
+    const auto [loss, correct] = forward_in_place(probabilities, bias, labels, divisor);
     context->save_for_backward({probabilities, labels});
     context->saved_data["has_bias"] = is_given(bias);
     context->saved_data["divisor"] = divisor;
@@ -38,16 +63,9 @@ class CrossEntropy : public torch::autograd::Function<CrossEntropy> {
     }
     context->saved_data["spent"] = true;
     Tensor dlogits = saved[0];
-    Tensor dbias =
-        context->saved_data["has_bias"].toBool() ? at::empty({dlogits.size(1)}, dlogits.options()) : Tensor();
-    with_real_type(dlogits, "cross_entropy", [&](auto zero) {
-      using T = decltype(zero);
-      const double factor =
-          static_cast<double>(*grads[0].data_ptr<T>()) / context->saved_data["divisor"].toDouble();
-      dense::cross_entropy_backward<T>(matrix_of<T>(dlogits, "cross_entropy"),
-                                       saved[1].data_ptr<std::int64_t>(), static_cast<T>(factor),
-                                       dbias.defined() ? dbias.data_ptr<T>() : nullptr);
-    });
+    const Tensor dbias =
+        backward_in_place(grads[0], dlogits, saved[1], context->saved_data["divisor"].toDouble(),
+                          context->saved_data["has_bias"].toBool());
     return {dlogits, dbias, Tensor(), Tensor()};
   }
 };
@@ -63,6 +81,20 @@ std::tuple<Tensor, Tensor> cross_entropy_consuming(const Tensor& logits, const O
 std::tuple<Tensor, Tensor> cross_entropy(const Tensor& logits, const OptionalTensor& bias,
                                          const Tensor& labels, double divisor) {
   return cross_entropy_consuming(logits.clone(), bias, labels, divisor);
+}
+
+std::tuple<Tensor, Tensor, Tensor> cross_entropy_forward(const Tensor& logits, const OptionalTensor& bias,
+                                                         const Tensor& labels, double divisor) {
+  Tensor probabilities = logits.clone(at::MemoryFormat::Contiguous);
+  const auto [loss, correct] = forward_in_place(probabilities, bias, labels, divisor);
+  return {loss, correct, probabilities};
+}
+
+std::tuple<Tensor, Tensor> cross_entropy_backward(const Tensor& grad, const Tensor& probabilities,
+                                                  const Tensor& labels, double divisor) {
+  Tensor dlogits = probabilities.clone(at::MemoryFormat::Contiguous);
+  const Tensor dbias = backward_in_place(grad, dlogits, labels, divisor, /*bias_wanted=*/true);
+  return {dlogits, dbias};
 }
 
 }  // namespace filigree::nn

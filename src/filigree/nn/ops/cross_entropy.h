@@ -15,4 +15,12 @@ std::tuple<Tensor, Tensor> cross_entropy_consuming(const Tensor& logits, const O
 std::tuple<Tensor, Tensor> cross_entropy(const Tensor& logits, const OptionalTensor& bias,
                                          const Tensor& labels, double divisor);
 
+// The parts without autograd, as registered with LibTorch; they leave their arguments alone. Forward gives
+// (loss, correct, probabilities), the latter [rows, classes]; backward the gradients of the logits and of the
+// bias (of a bias of zeros where there is none). grad: the loss's gradient, a scalar.
+std::tuple<Tensor, Tensor, Tensor> cross_entropy_forward(const Tensor& logits, const OptionalTensor& bias,
+                                                         const Tensor& labels, double divisor);
+std::tuple<Tensor, Tensor> cross_entropy_backward(const Tensor& grad, const Tensor& probabilities,
+                                                  const Tensor& labels, double divisor);
+
 }  // namespace filigree::nn

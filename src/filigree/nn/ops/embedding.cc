@@ -22,35 +22,18 @@ class Embed : public torch::autograd::Function<Embed> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& ids,
                         const OptionalTensor& type_ids, const Tensor& words, const Tensor& positions,
                         const Tensor& types, std::int64_t sequence) {
-    Tensor out = at::empty({ids.size(0), words.size(1)}, words.options());
-    with_real_type(words, "embed", [&](auto zero) {
-      using T = decltype(zero);
-      dense::embed<T>(indices_of<std::int32_t>(ids, "embed ids"),
-                      indices_of<std::int32_t>(value_or_none(type_ids), "embed types"), sequence,
-                      matrix_of<const T>(words, "embed"), matrix_of<const T>(positions, "embed"),
-                      matrix_of<const T>(types, "embed"), matrix_of<T>(out, "embed"));
-    });
     context->save_for_backward({ids, value_or_none(type_ids)});
     context->saved_data["sequence"] = sequence;
     context->saved_data["rows"] = std::vector<std::int64_t>{words.size(0), positions.size(0), types.size(0)};
-    return out;
+    return embed_forward(ids, type_ids, words, positions, types, sequence);
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
     const auto rows = context->saved_data["rows"].toIntVector();
-    const Tensor grad = grads[0].contiguous();
-    const std::int64_t hidden = grad.size(1);
-    Tensor dwords = at::empty({rows[0], hidden}, grad.options());
-    Tensor dpositions = at::empty({rows[1], hidden}, grad.options());
-    Tensor dtypes = at::empty({rows[2], hidden}, grad.options());
-    with_real_type(grad, "embed", [&](auto zero) {
-      using T = decltype(zero);
-      dense::embed_backward<T>(
-          indices_of<std::int32_t>(saved[0], "embed"), indices_of<std::int32_t>(saved[1], "embed"),
-          context->saved_data["sequence"].toInt(), matrix_of<const T>(grad, "embed"),
-          matrix_of<T>(dwords, "embed"), matrix_of<T>(dpositions, "embed"), matrix_of<T>(dtypes, "embed"));
-    });
+    auto [dwords, dpositions, dtypes] =
+        embed_backward(grads[0].contiguous(), saved[0], optional_of(saved[1]),
+                       context->saved_data["sequence"].toInt(), rows[0], rows[1], rows[2]);
     return {Tensor(), Tensor(), dwords, dpositions, dtypes, Tensor()};
   }
 };
@@ -58,28 +41,15 @@ class Embed : public torch::autograd::Function<Embed> {
 class GatherRows : public torch::autograd::Function<GatherRows> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x, const Tensor& rows) {
-    Tensor out = at::empty({rows.size(0), x.size(1)}, x.options());
-    with_real_type(x, "gather_rows", [&](auto zero) {
-      using T = decltype(zero);
-      dense::gather_rows<T>(matrix_of<const T>(x, "gather_rows"),
-                            indices_of<std::int64_t>(rows, "gather_rows"), matrix_of<T>(out, "gather_rows"));
-    });
     context->save_for_backward({rows});
     context->saved_data["rows"] = x.size(0);
-    return out;
+    return gather_rows_forward(x, rows);
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
     const auto saved = context->get_saved_variables();
-    const Tensor grad = grads[0].contiguous();
-    Tensor dx = at::empty({context->saved_data["rows"].toInt(), grad.size(1)}, grad.options());
-    with_real_type(grad, "gather_rows", [&](auto zero) {
-      using T = decltype(zero);
-      dense::gather_rows_backward<T>(matrix_of<const T>(grad, "gather_rows"),
-                                     indices_of<std::int64_t>(saved[0], "gather_rows"),
-                                     matrix_of<T>(dx, "gather_rows"));
-    });
-    return {dx, Tensor()};
+    return {gather_rows_backward(grads[0].contiguous(), saved[0], context->saved_data["rows"].toInt()),
+            Tensor()};
   }
 };
 
@@ -91,5 +61,66 @@ Tensor embed(const Tensor& ids, const OptionalTensor& type_ids, const Tensor& wo
 }
 
 Tensor gather_rows(const Tensor& x, const Tensor& rows) { return GatherRows::apply(x, rows); }
+
+Tensor embed_forward(const Tensor& ids, const OptionalTensor& type_ids, const Tensor& words,
+                     const Tensor& positions, const Tensor& types, std::int64_t sequence) {
+  Tensor out;
+  with_real_type(words, "embed", [&](auto zero) {
+    using T = decltype(zero);
+    const auto table = matrix_of<const T>(words, "embed words");
+    const auto id_span = indices_of<std::int32_t>(ids, "embed ids");
+    out = at::empty({static_cast<std::int64_t>(id_span.size()), table.columns}, words.options());
+    dense::embed<T>(id_span, indices_of<std::int32_t>(value_or_none(type_ids), "embed types"), sequence,
+                    table, matrix_of<const T>(positions, positions.size(0), table.columns, "embed positions"),
+                    matrix_of<const T>(types, types.size(0), table.columns, "embed types"),
+                    matrix_of<T>(out, "embed"));
+  });
+  return out;
+}
+
+std::tuple<Tensor, Tensor, Tensor> embed_backward(const Tensor& grad, const Tensor& ids,
+                                                  const OptionalTensor& type_ids, std::int64_t sequence,
+                                                  std::int64_t words, std::int64_t positions,
+                                                  std::int64_t types) {
+  Tensor dwords, dpositions, dtypes;
+  with_real_type(grad, "embed", [&](auto zero) {
+    using T = decltype(zero);
+    const auto id_span = indices_of<std::int32_t>(ids, "embed ids");
+    const auto dout =
+        matrix_of<const T>(grad, static_cast<std::int64_t>(id_span.size()), grad.size(-1), "embed gradient");
+    dwords = at::empty({words, dout.columns}, grad.options());
+    dpositions = at::empty({positions, dout.columns}, grad.options());
+    dtypes = at::empty({types, dout.columns}, grad.options());
+    dense::embed_backward<T>(id_span, indices_of<std::int32_t>(value_or_none(type_ids), "embed types"),
+                             sequence, dout, matrix_of<T>(dwords, "embed"), matrix_of<T>(dpositions, "embed"),
+                             matrix_of<T>(dtypes, "embed"));
+  });
+  return {dwords, dpositions, dtypes};
+}
+
+Tensor gather_rows_forward(const Tensor& x, const Tensor& rows) {
+  Tensor out;
+  with_real_type(x, "gather_rows", [&](auto zero) {
+    using T = decltype(zero);
+    const auto from = matrix_of<const T>(x, "gather_rows");
+    const auto chosen = indices_of<std::int64_t>(rows, "gather_rows");
+    out = at::empty({static_cast<std::int64_t>(chosen.size()), from.columns}, x.options());
+    dense::gather_rows<T>(from, chosen, matrix_of<T>(out, "gather_rows"));
+  });
+  return out;
+}
+
+Tensor gather_rows_backward(const Tensor& grad, const Tensor& rows, std::int64_t x_rows) {
+  Tensor dx;
+  with_real_type(grad, "gather_rows", [&](auto zero) {
+    using T = decltype(zero);
+    const auto chosen = indices_of<std::int64_t>(rows, "gather_rows");
+    const auto dout = matrix_of<const T>(grad, static_cast<std::int64_t>(chosen.size()), grad.size(-1),
+                                         "gather_rows gradient");
+    dx = at::empty({x_rows, dout.columns}, grad.options());
+    dense::gather_rows_backward<T>(dout, chosen, matrix_of<T>(dx, "gather_rows"));
+  });
+  return dx;
+}
 
 }  // namespace filigree::nn

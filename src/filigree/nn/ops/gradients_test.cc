@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <functional>
+#include <set>
 
 #include "filigree/base/error.h"
 #include "filigree/base/philox.h"
@@ -92,79 +93,120 @@ Tensor to_dense(const Tensor& values, const BsrPatternRef& held) {
   return dense;
 }
 
-TEST(Gradients, Linear) {
-  const Op with_bias = [](const auto& in) { return nn::linear(in[0], in[1], in[2]); };
-  const Op without = [](const auto& in) { return nn::linear(in[0], in[1], {}); };
-  EXPECT_LT(worst_gradient(with_bias, {random({5, 7}, 1), random({3, 7}, 2), random({3}, 3)}), kTolerance);
-  EXPECT_LT(worst_gradient(without, {random({5, 7}, 1), random({3, 7}, 2)}), kTolerance);
-}
+// A differentiable op as registered, called in one of its forms on inputs that are all differentiated.
+struct GradientCase {
+  const char* name;  // in the dispatcher, without the namespace
+  const char* form;
+  Op op;
+  std::vector<Tensor> inputs;
+};
 
-TEST(Gradients, BsrLinear) {
+std::vector<GradientCase> gradient_cases() {
+  const Tensor x = random({5, 7}, 1);
+  const Tensor bias = random({7}, 2);
+  const Tensor residual = random({5, 7}, 3);
+  const Tensor gamma = random({7}, 4);
+  const Tensor beta = random({7}, 5);
+  const Tensor lengths = at::tensor({4, 2, 0}, at::kInt);
+  const Tensor labels = at::tensor({2, 0, 6, 6}, at::kLong);
+  const Tensor ids = at::tensor({4, 0, 4, 1, 2, 2}, at::kInt);
+  const Tensor types = at::tensor({0, 1, 1, 0, 0, 1}, at::kInt);
+  const Tensor rows = at::tensor({3, 0, 3}, at::kLong);
+  const auto norm = [](const auto& in) { return add_layer_norm(in[0], in[1], in[2], in[3], in[4], 1e-5); };
+  std::vector<GradientCase> cases = {
+      {"linear",
+       "with bias",
+       [](const auto& in) { return nn::linear(in[0], in[1], in[2]); },
+       {x, random({3, 7}, 2), random({3}, 3)}},
+      {"linear",
+       "without bias",
+       [](const auto& in) { return nn::linear(in[0], in[1], {}); },
+       {x, random({3, 7}, 2)}},
+      {"bias_gelu", "with bias", [](const auto& in) { return bias_gelu(in[0], in[1]); }, {x, bias}},
+      {"bias_gelu", "without bias", [](const auto& in) { return bias_gelu(in[0], {}); }, {x}},
+      {"add_layer_norm",
+       "norm used",
+       [=](const auto& in) { return std::get<1>(norm(in)); },
+       {x, bias, residual, gamma, beta}},
+      // As in pre-norm networks.
+      {"add_layer_norm",
+       "sum and norm used",
+       [=](const auto& in) {
+         auto [sum, y] = norm(in);
+         return at::sin(sum) + y;
+       },
+       {x, bias, residual, gamma, beta}},
+      {"add_layer_norm",
+       "sum used",
+       [=](const auto& in) { return std::get<0>(add_layer_norm(in[0], in[1], in[2], gamma, beta, 1e-5)); },
+       {x, bias, residual}},
+      {"add_layer_norm",
+       "without bias and residual",
+       [](const auto& in) { return std::get<1>(add_layer_norm(in[0], {}, {}, in[1], in[2], 1e-5)); },
+       {x, gamma, beta}},
+      {"attention",
+       "three lengths",
+       [=](const auto& in) { return attention(in[0], lengths, 2); },
+       {random({12, 18}, 1)}},
+      {"cross_entropy",
+       "with bias",
+       [=](const auto& in) { return std::get<0>(cross_entropy(in[0], in[1], labels, 3)); },
+       {random({4, 7}, 1), bias}},
+      {"cross_entropy",
+       "without bias",
+       [=](const auto& in) { return std::get<0>(cross_entropy(in[0], {}, labels, 3)); },
+       {random({4, 7}, 1)}},
+      {"embed",
+       "two types",
+       [=](const auto& in) { return embed(ids, types, in[0], in[1], in[2], 3); },
+       {random({6, 5}, 1), random({4, 5}, 2), random({2, 5}, 3)}},
+      {"embed",
+       "one type",
+       [=](const auto& in) { return embed(ids, {}, in[0], in[1], in[2], 3); },
+       {random({6, 5}, 1), random({4, 5}, 2), random({2, 5}, 3)}},
+      {"gather_rows",
+       "a row twice",
+       [=](const auto& in) { return gather_rows(in[0], rows); },
+       {random({4, 5}, 1)}},
+  };
   for (const int block : {1, 4, 8, 16}) {
     const auto held = pattern(32, 48, block, std::min(9, 32 * 48 / block / block));
     const Tensor values = random({held->pattern->block_count(), block, block}, 4);
-    const Op op = [&](const auto& in) { return bsr_linear(in[0], in[1], held, in[2]); };
-    EXPECT_LT(worst_gradient(op, {random({5, 48}, 1), values, random({32}, 3)}), kTolerance) << block;
-    const Op without = [&](const auto& in) { return bsr_linear(in[0], in[1], held, {}); };
-    EXPECT_LT(worst_gradient(without, {random({5, 48}, 1), values.detach().clone()}), kTolerance) << block;
+    cases.push_back({"bsr_linear",
+                     "with bias",
+                     [=](const auto& in) { return bsr_linear(in[0], in[1], held, in[2]); },
+                     {random({5, 48}, 1), values, random({32}, 3)}});
+    cases.push_back({"bsr_linear",
+                     "without bias",
+                     [=](const auto& in) { return bsr_linear(in[0], in[1], held, {}); },
+                     {random({5, 48}, 1), values}});
+  }
+  return cases;
+}
+
+TEST(Gradients, AgreeWithFiniteDifferences) {
+  for (const GradientCase& c : gradient_cases()) {
+    std::vector<Tensor> inputs;
+    for (const Tensor& input : c.inputs) inputs.push_back(input.detach().clone());
+    EXPECT_LT(worst_gradient(c.op, inputs), kTolerance) << c.name << ", " << c.form;
   }
 }
 
-TEST(Gradients, BiasGelu) {
-  const Op op = [](const auto& in) { return bias_gelu(in[0], in[1]); };
-  EXPECT_LT(worst_gradient(op, {random({5, 7}, 1), random({7}, 2)}), kTolerance);
-  const Op without = [](const auto& in) { return bias_gelu(in[0], {}); };
-  EXPECT_LT(worst_gradient(without, {random({5, 7}, 1)}), kTolerance);
-}
-
-TEST(Gradients, AddLayerNorm) {
-  const auto inputs = [] {
-    return std::vector<Tensor>{random({5, 7}, 1), random({7}, 2), random({5, 7}, 3), random({7}, 4),
-                               random({7}, 5)};
+// An op without a row above would be an op whose gradient nobody has checked.
+TEST(Gradients, EveryRegisteredOpIsAmongTheCases) {
+  std::set<std::string> checked;
+  for (const GradientCase& c : gradient_cases()) checked.insert(c.name);
+  const auto is_part = [](const std::string& name) {
+    return name.ends_with("_forward") || name.ends_with("_backward") ||
+           name.find("_grad") != std::string::npos;
   };
-  const auto both = [](const auto& in) { return add_layer_norm(in[0], in[1], in[2], in[3], in[4], 1e-5); };
-  EXPECT_LT(worst_gradient([&](const auto& in) { return std::get<1>(both(in)); }, inputs()), kTolerance);
-  // The sum is used too, as pre-norm networks do.
-  const Op sum_too = [&](const auto& in) {
-    auto [sum, y] = both(in);
-    return at::sin(sum) + y;
-  };
-  EXPECT_LT(worst_gradient(sum_too, inputs()), kTolerance);
-  const Op alone = [](const auto& in) {
-    return std::get<1>(add_layer_norm(in[0], {}, {}, in[1], in[2], 1e-5));
-  };
-  EXPECT_LT(worst_gradient(alone, {random({5, 7}, 1), random({7}, 4), random({7}, 5)}), kTolerance);
-}
-
-TEST(Gradients, AddLayerNormWhereOnlyTheSumIsUsed) {
-  const Op op = [](const auto& in) {
-    auto [sum, y] =
-        add_layer_norm(in[0], in[1], in[2], at::ones({7}, at::kDouble), at::zeros({7}, at::kDouble), 1e-5);
-    return sum;
-  };
-  EXPECT_LT(worst_gradient(op, {random({5, 7}, 1), random({7}, 2), random({5, 7}, 3)}), kTolerance);
-}
-
-TEST(Gradients, Attention) {
-  const Tensor lengths = at::tensor({4, 2, 0}, at::kInt);
-  const Op op = [&](const auto& in) { return attention(in[0], lengths, 2); };
-  EXPECT_LT(worst_gradient(op, {random({12, 18}, 1)}), kTolerance);
-}
-
-TEST(Gradients, CrossEntropy) {
-  const Tensor labels = at::tensor({2, 0, 6, 6}, at::kLong);
-  const Op op = [&](const auto& in) { return std::get<0>(cross_entropy(in[0], in[1], labels, 3)); };
-  EXPECT_LT(worst_gradient(op, {random({4, 7}, 1), random({7}, 2)}), kTolerance);
-}
-
-TEST(Gradients, EmbedAndGather) {
-  const Tensor ids = at::tensor({4, 0, 4, 1, 2, 2}, at::kInt);
-  const Tensor types = at::tensor({0, 1, 1, 0, 0, 1}, at::kInt);
-  const Op op = [&](const auto& in) { return embed(ids, types, in[0], in[1], in[2], 3); };
-  EXPECT_LT(worst_gradient(op, {random({6, 5}, 1), random({4, 5}, 2), random({2, 5}, 3)}), kTolerance);
-  const Tensor rows = at::tensor({3, 0, 3}, at::kLong);
-  const Op gather = [&](const auto& in) { return gather_rows(in[0], rows); };
-  EXPECT_LT(worst_gradient(gather, {random({4, 5}, 1)}), kTolerance);
+  std::set<std::string> registered;
+  for (const c10::OperatorName& op : c10::Dispatcher::singleton().getAllOpNames()) {
+    const std::string prefix = "filigree::";
+    if (!op.name.starts_with(prefix)) continue;
+    if (const std::string name = op.name.substr(prefix.size()); !is_part(name)) registered.insert(name);
+  }
+  EXPECT_EQ(registered, checked);
 }
 
 // The check itself: a gradient that is 1 % off must not pass.
@@ -260,6 +302,29 @@ TEST(Errors, NameTheOpAndTheShapes) {
   EXPECT_THROW(bsr_linear(random({5, 48}, 1), random({2, 8, 8}, 2), held, {}), Error);
   EXPECT_THROW(gather_rows(x, at::tensor({5}, at::kLong)), Error);
   EXPECT_THROW(embed(at::tensor({9}, at::kInt), {}, x, x, x, 1), Error);
+}
+
+// What the autograd functions are made of, called on its own, leaves its arguments alone.
+TEST(Values, PartsDoNotTouchTheirArguments) {
+  const Tensor logits = random({4, 7}, 1);
+  const Tensor kept = logits.clone();
+  const Tensor labels = at::tensor({2, 0, 6, 6}, at::kLong);
+  const auto [loss, correct, probabilities] = cross_entropy_forward(logits, {}, labels, 4);
+  expect_close(logits, kept, 0x1p-60);
+  expect_close(probabilities, at::softmax(logits, 1), 1e-12);
+  const Tensor before = probabilities.clone();
+  const auto [dlogits, dbias] = cross_entropy_backward(at::ones_like(loss), probabilities, labels, 4);
+  expect_close(probabilities, before, 0x1p-60);
+  expect_close(dlogits.sum(0), dbias, 1e-12);
+  EXPECT_THROW(cross_entropy_backward(at::ones_like(loss), probabilities, at::tensor({0, 1}, at::kLong), 4),
+               Error);
+  EXPECT_THROW(
+      cross_entropy_backward(at::ones_like(loss), probabilities, at::tensor({0, 1, 2, 7}, at::kLong), 4),
+      Error);
+  EXPECT_THROW(cross_entropy_backward(random({4}, 1), probabilities, labels, 4), Error);
+  EXPECT_THROW(gather_rows_backward(random({2, 5}, 1), at::tensor({0, 9}, at::kLong), 9), Error);
+  EXPECT_THROW(gather_rows_backward(random({3, 5}, 1), at::tensor({0, 1}, at::kLong), 9), Error);
+  EXPECT_THROW(embed_backward(random({2, 5}, 1), at::tensor({0, 9}, at::kInt), {}, 2, 9, 2, 1), Error);
 }
 
 // As Python sees them.

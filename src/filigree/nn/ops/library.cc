@@ -87,6 +87,12 @@ TORCH_LIBRARY(filigree, library) {
   library.def("add_layer_norm_backward", &add_layer_norm_backward);
   library.def("attention_forward", &attention_forward);
   library.def("attention_backward", &attention_backward);
+  library.def("cross_entropy_forward", &cross_entropy_forward);
+  library.def("cross_entropy_backward", &cross_entropy_backward);
+  library.def("embed_forward", &embed_forward);
+  library.def("embed_backward", &embed_backward);
+  library.def("gather_rows_forward", &gather_rows_forward);
+  library.def("gather_rows_backward", &gather_rows_backward);
 }
 
 // autograd::Function records only where gradients are wanted, so one function serves both keys.
