@@ -72,6 +72,17 @@ void EncoderMatrix::mask_gradient() const {
   if (sparsity_.storage == Storage::kMasked && grad.defined()) grad.mul_(mask_);
 }
 
+std::optional<std::size_t> EncoderMatrix::first_part_beyond_mask(const Tensor& values) const {
+  if (sparsity_.storage != Storage::kMasked) return std::nullopt;
+  const at::NoGradGuard no_grad;
+  for (std::size_t p = 0; p < names_.size(); ++p) {
+    const auto first = static_cast<std::int64_t>(p) * out_;
+    const Tensor hidden = mask_.slice(0, first, first + out_) == 0;
+    if ((values.slice(0, first, first + out_).ne(0) & hidden).any().item<bool>()) return p;
+  }
+  return std::nullopt;
+}
+
 std::int64_t EncoderMatrix::values_before(std::size_t part) const {
   if (sparsity_.storage != Storage::kSparse) return static_cast<std::int64_t>(part) * out_ * in_;
   std::int64_t before = 0;

@@ -4,6 +4,7 @@
 #include "filigree/models/parameter.h"
 //
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -49,6 +50,10 @@ class EncoderMatrix {
   };
   BlockPlace block_place(std::size_t part, std::int64_t block_row, std::int64_t block_column,
                          std::int64_t position) const;
+
+  // Where storage is masked: the first part of `values` (of the parameter's shape) with an element that is
+  // hidden by the mask and not zero. Nothing for other storages.
+  std::optional<std::size_t> first_part_beyond_mask(const Tensor& values) const;
 
   // Replaces the patterns (same shapes and numbers of blocks). The values, moments and their order are the
   // caller's business.

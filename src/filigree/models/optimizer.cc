@@ -45,6 +45,12 @@ void optimizer_step(const OptimizerConfig& config, double learning_rate, std::in
   adamw.step = step;
   // As torch.nn.utils.clip_grad_norm_ does.
   if (config.clip > 0) adamw.gradient_scale = std::min(1.0, config.clip / (norm + 1e-6));
+  // No element is larger than the norm. Beyond this its square could become an infinite second moment,
+  // which no later step repairs: the element would never move again, and nothing would say so.
+  constexpr double kLargest = 1e19;
+  if (norm * adamw.gradient_scale > kLargest) {
+    fail("the norm of the gradient is {:.3g} at step {}: its square overflows", norm, step);
+  }
   for (const auto& parameter : parameters) {
     const Tensor& grad = parameter->value.grad();
     if (!grad.defined()) continue;

@@ -13,16 +13,6 @@ namespace {
 
 using Pattern = EncoderMatrix::Pattern;
 
-// Ids (row * block columns + column) of a pattern's blocks, rising.
-std::vector<std::int32_t> block_ids(const sparse::BsrPattern& pattern) {
-  std::vector<std::int32_t> ids;
-  ids.reserve(static_cast<std::size_t>(pattern.block_count()));
-  pattern.for_each_block([&](std::int64_t, std::int64_t row, std::int64_t column) {
-    ids.push_back(static_cast<std::int32_t>(row * pattern.block_columns() + column));
-  });
-  return ids;
-}
-
 Pattern pattern_of(const sparse::BsrPattern& like, const std::vector<std::int32_t>& rising_ids) {
   std::vector<std::int32_t> offsets(static_cast<std::size_t>(like.block_rows()) + 1, 0);
   std::vector<std::int32_t> columns;
@@ -85,6 +75,15 @@ void move_values(EncoderMatrix& matrix, std::size_t part, const std::vector<std:
 }
 
 }  // namespace
+
+std::vector<std::int32_t> block_ids(const sparse::BsrPattern& pattern) {
+  std::vector<std::int32_t> ids;
+  ids.reserve(static_cast<std::size_t>(pattern.block_count()));
+  pattern.for_each_block([&](std::int64_t, std::int64_t row, std::int64_t column) {
+    ids.push_back(static_cast<std::int32_t>(row * pattern.block_columns() + column));
+  });
+  return ids;
+}
 
 std::int64_t PatternSchedule::interval() const {
   if (updates <= 0) return 0;

@@ -37,11 +37,13 @@ struct PatternUpdateResult {
   bool crowded = false;          // some matrix had no room but in the places just pruned
 };
 
+// Ids (row * block columns + column) of a pattern's blocks, rising.
+std::vector<std::int32_t> block_ids(const sparse::BsrPattern& pattern);
+
 // The history that the updates need and the checkpoints keep, a part (a named matrix) each.
 struct PatternHistory {
   std::vector<std::uint8_t> ever_active;  // [block rows * block columns]
-  std::vector<std::int32_t>
-      born_last;  // ids (row * block columns + column) of the last update's blocks, rising
+  std::vector<std::int32_t> born_last;    // ids of the last update's new blocks, rising
 };
 
 class SparseTraining {

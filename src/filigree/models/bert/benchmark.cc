@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
 
@@ -61,11 +62,8 @@ class Contender {
     if (timed) seconds_.push_back(seconds);
   }
 
-  double median_seconds() const {
-    std::vector<double> sorted = seconds_;
-    std::sort(sorted.begin(), sorted.end());
-    return sorted[sorted.size() / 2];
-  }
+  // Of the timed steps, in their order.
+  const std::vector<double>& seconds() const { return seconds_; }
 
   double step_flops() const {
     return bert_flops(model_->config(), options_.density, options_.sequence, options_.predictions).total() *
@@ -80,6 +78,20 @@ class Contender {
   std::int64_t steps_ = 0;
   std::vector<double> seconds_;
 };
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+// Of the pairs: what slows the machine for a while slows both halves of a pair.
+double median_ratio(const std::vector<double>& numerators, const std::vector<double>& denominators) {
+  std::vector<double> ratios(numerators.size());
+  std::transform(numerators.begin(), numerators.end(), denominators.begin(), ratios.begin(),
+                 std::divides<>());
+  return median(std::move(ratios));
+}
 
 }  // namespace
 
@@ -100,20 +112,21 @@ void run_pretrain_benchmark(const PretrainOptions& options) {
       progress.update(static_cast<std::uint64_t>(i) + 1);
     }
   }
-  const double sparse_seconds = sparse.median_seconds();
-  const double dense_seconds = dense.median_seconds();
+  const double sparse_seconds = median(sparse.seconds());
+  const double dense_seconds = median(dense.seconds());
+  const double ratio = median_ratio(sparse.seconds(), dense.seconds());
   if (!options.json) {
     fmt::print("step of the dense model   {:8.1f} ms   {:6.1f} GFLOP/s\n", 1e3 * dense_seconds,
                dense.step_flops() / dense_seconds / 1e9);
     fmt::print("step of the sparse model  {:8.1f} ms   {:6.1f} GFLOP/s\n", 1e3 * sparse_seconds,
                sparse.step_flops() / sparse_seconds / 1e9);
-    fmt::print("ratio {:.3f}; FLOPs alone would allow {:.3f}\n", sparse_seconds / dense_seconds,
+    fmt::print("ratio {:.3f}; FLOPs alone would allow {:.3f}\n", ratio,
                sparse.step_flops() / dense.step_flops());
     return;
   }
   const nlohmann::ordered_json line = {{"sparse_step_seconds", sparse_seconds},
                                        {"dense_step_seconds", dense_seconds},
-                                       {"ratio", sparse_seconds / dense_seconds},
+                                       {"ratio", ratio},
                                        {"flops_ratio", sparse.step_flops() / dense.step_flops()},
                                        {"sparse_step_flops", sparse.step_flops()},
                                        {"dense_step_flops", dense.step_flops()},

@@ -38,14 +38,24 @@ std::vector<T> read_vector(const run::SafetensorsFile& file, const std::string& 
   return {values.begin(), values.end()};
 }
 
+EncoderMatrix::Pattern read_pattern(const run::SafetensorsFile& file, const EncoderMatrix& matrix,
+                                    const std::string& name) {
+  auto offsets = read_vector<std::int32_t>(file, name + kRowOffsets);
+  auto columns = read_vector<std::int32_t>(file, name + kColumnIndices);
+  try {
+    return std::make_shared<const sparse::BsrPattern>(matrix.out(), matrix.in(), matrix.block(),
+                                                      std::move(offsets), std::move(columns));
+  } catch (const Error& error) {
+    fail_data("{}: {}: {}", file.path().string(), name, error.what());
+  }
+}
+
 void read_patterns(const run::SafetensorsFile& file, Bert& model) {
   for (const auto& matrix : model.matrices()) {
     std::vector<EncoderMatrix::Pattern> patterns;
     for (std::size_t p = 0; p < matrix->patterns().size(); ++p) {
       const std::string& name = matrix->part_name(p);
-      auto pattern = std::make_shared<const sparse::BsrPattern>(
-          matrix->out(), matrix->in(), matrix->block(), read_vector<std::int32_t>(file, name + kRowOffsets),
-          read_vector<std::int32_t>(file, name + kColumnIndices));
+      auto pattern = read_pattern(file, *matrix, name);
       if (pattern->block_count() != matrix->patterns()[p]->block_count()) {
         fail_data("{}: {} has {} blocks, wanted {}", file.path().string(), name, pattern->block_count(),
                   matrix->patterns()[p]->block_count());
@@ -56,19 +66,39 @@ void read_patterns(const run::SafetensorsFile& file, Bert& model) {
   }
 }
 
-void read_histories(const run::SafetensorsFile& file, SparseTraining& sparse) {
-  for (auto& [name, history] : sparse.histories()) {
-    auto active = read_vector<std::uint8_t>(file, name + kEverActive);
-    auto born = read_vector<std::int32_t>(file, name + kBornLast);
-    const auto places = static_cast<std::int32_t>(history.ever_active.size());
-    const bool rising = std::adjacent_find(born.begin(), born.end(), std::greater_equal<>()) == born.end();
-    const bool sound =
-        active.size() == history.ever_active.size() && rising &&
-        std::all_of(active.begin(), active.end(), [](std::uint8_t value) { return value <= 1; }) &&
-        (born.empty() || (born.front() >= 0 && born.back() < places));
-    if (!sound) fail_data("{}: the history of {} does not fit its pattern", file.path().string(), name);
-    history.ever_active = std::move(active);
-    history.born_last = std::move(born);
+// The last update's blocks are among the pattern's, and the pattern's among all that ever were.
+bool fits(const PatternHistory& history, const sparse::BsrPattern& pattern) {
+  const std::vector<std::int32_t> ids = block_ids(pattern);
+  const auto& active = history.ever_active;
+  const auto& born = history.born_last;
+  return static_cast<std::int64_t>(active.size()) == pattern.block_rows() * pattern.block_columns() &&
+         std::all_of(active.begin(), active.end(), [](std::uint8_t value) { return value <= 1; }) &&
+         std::all_of(ids.begin(), ids.end(),
+                     [&](std::int32_t id) { return active[static_cast<std::size_t>(id)] == 1; }) &&
+         std::adjacent_find(born.begin(), born.end(), std::greater_equal<>()) == born.end() &&
+         std::includes(ids.begin(), ids.end(), born.begin(), born.end());
+}
+
+void read_histories(const run::SafetensorsFile& file, const Bert& model, SparseTraining& sparse) {
+  for (const auto& matrix : model.matrices()) {
+    for (std::size_t p = 0; p < matrix->patterns().size(); ++p) {
+      const std::string& name = matrix->part_name(p);
+      PatternHistory history{read_vector<std::uint8_t>(file, name + kEverActive),
+                             read_vector<std::int32_t>(file, name + kBornLast)};
+      if (!fits(history, *matrix->patterns()[p])) {
+        fail_data("{}: the history of {} does not fit its pattern", file.path().string(), name);
+      }
+      sparse.histories().at(name) = std::move(history);
+    }
+  }
+}
+
+// A masked matrix must be zero outside its blocks, or it would not be the twin of a sparse one.
+void check_masked(const run::SafetensorsFile& file, const EncoderMatrix& matrix, const Tensor& values,
+                  const std::string& suffix) {
+  if (const auto part = matrix.first_part_beyond_mask(values)) {
+    fail_data("{}: {}{} is not zero everywhere outside its pattern", file.path().string(),
+              matrix.part_name(*part), suffix);
   }
 }
 
@@ -193,7 +223,11 @@ std::int64_t read_bert_training(const run::Checkpoint& checkpoint, Bert& model, 
       read_part(checkpoint.tensors(), part.name + kSecondMoment, part, parameter->second_moment);
     }
   }
-  read_histories(checkpoint.tensors(), sparse);
+  for (const auto& matrix : model.matrices()) {
+    check_masked(checkpoint.tensors(), *matrix, matrix->parameter().first_moment, kFirstMoment);
+    check_masked(checkpoint.tensors(), *matrix, matrix->parameter().second_moment, kSecondMoment);
+  }
+  read_histories(checkpoint.tensors(), model, sparse);
   return checkpoint.step();
 }
 
@@ -219,6 +253,8 @@ void read_bert_values(const run::Checkpoint& checkpoint, Bert& model) {
     for (const ParameterPart& part : parameter->parts)
       read_part(checkpoint.tensors(), part.name, part, parameter->value);
   }
+  for (const auto& matrix : model.matrices())
+    check_masked(checkpoint.tensors(), *matrix, matrix->parameter().value, "");
 }
 
 }  // namespace filigree::models

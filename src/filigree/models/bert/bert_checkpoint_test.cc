@@ -2,6 +2,8 @@
 //
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "filigree/base/error.h"
 #include "filigree/base/file.h"
 #include "filigree/base/test_support.h"
@@ -57,6 +59,56 @@ TEST(BertCheckpoint, RefusesAnotherModelOrOtherFacts) {
   EXPECT_THROW(read_bert_training(checkpoint, *training.model, *training.sparse, {{"batch", 8}}), Error);
   Training dense(Storage::kDense, 1);
   EXPECT_THROW(read_bert_training(checkpoint, *dense.model, *dense.sparse, {{"batch", 4}}), Error);
+}
+
+// Writes the training's checkpoint, reads it into a second one and gives the error.
+std::string error_of_reading(const Training& written, const Training& read) {
+  test::TemporaryFolder folder;
+  const auto path = write_bert_checkpoint(folder.path(), 1, *written.model, *written.sparse, {});
+  const run::Checkpoint checkpoint(path, kBertCheckpointKind);
+  try {
+    read_bert_training(checkpoint, *read.model, *read.sparse, {});
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadData);
+    return error.what();
+  }
+  return "";
+}
+
+TEST(BertCheckpoint, RefusesAHistoryThatIsNotThePatterns) {
+  const Training good(Storage::kSparse, 1);
+  const auto& [name, history] = *good.sparse->histories().begin();
+  EXPECT_EQ(error_of_reading(good, Training(Storage::kSparse, 2)), "");
+  const auto first = std::find(history.ever_active.begin(), history.ever_active.end(), 0);
+  const auto empty_place = static_cast<std::int32_t>(first - history.ever_active.begin());
+
+  Training born_elsewhere(Storage::kSparse, 1);
+  born_elsewhere.sparse->histories().at(name).born_last = {empty_place};
+  EXPECT_NE(error_of_reading(born_elsewhere, good).find(name), std::string::npos);
+  Training never_active(Storage::kSparse, 1);
+  auto& active = never_active.sparse->histories().at(name).ever_active;
+  std::fill(active.begin(), active.end(), 0);
+  EXPECT_NE(error_of_reading(never_active, good).find(name), std::string::npos);
+}
+
+TEST(BertCheckpoint, RefusesValuesBehindTheMask) {
+  const Training good(Storage::kMasked, 1);
+  for (int which = 0; which < 3; ++which) {
+    const Training bad(Storage::kMasked, 1);
+    const EncoderMatrix& matrix = *bad.model->matrices().front();
+    EXPECT_EQ(matrix.first_part_beyond_mask(matrix.parameter().value), std::nullopt);
+    const Tensor tensor = which == 0   ? matrix.parameter().value
+                          : which == 1 ? matrix.parameter().first_moment
+                                       : matrix.parameter().second_moment;
+    // The second part's first element that is zero: a random value is never exactly that.
+    const at::NoGradGuard no_grad;
+    const Tensor part = matrix.parameter().value.slice(0, matrix.out(), 2 * matrix.out());
+    const auto place = part.eq(0).nonzero()[0];
+    tensor.slice(0, matrix.out(), 2 * matrix.out())
+        .index_put_({place[0], place[1]}, at::full({}, 1e-30F, at::kFloat));
+    EXPECT_EQ(matrix.first_part_beyond_mask(tensor), std::optional<std::size_t>(1));
+    EXPECT_NE(error_of_reading(bad, good).find(matrix.part_name(1)), std::string::npos);
+  }
 }
 
 TEST(BertCheckpoint, ConfigGoesThroughJson) {

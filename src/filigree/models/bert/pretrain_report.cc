@@ -6,6 +6,7 @@
 
 #include "filigree/base/file.h"
 #include "filigree/base/progress.h"
+#include "filigree/run/axis.h"
 #include "filigree/run/report.h"
 #include "filigree/run/svg_bitmap.h"
 #include "filigree/run/svg_chart.h"
@@ -130,7 +131,7 @@ void write_pretrain_report(const run::RunFolder& folder, const Bert& model, cons
   const double seconds = last(records, "train", "seconds");
   if (!std::isnan(seconds)) {
     facts.emplace_back("training", format_duration(seconds));
-    facts.emplace_back("FLOPs", fmt::format("{:.3g}", last(records, "train", "flops")));
+    facts.emplace_back("FLOPs", run::format_si(last(records, "train", "flops"), 3) + "FLOP");
   }
   report.facts(facts);
   report.heading("Loss");

@@ -116,6 +116,20 @@ TEST(TrainStep, NonFiniteValuesStopItAndNameTensorAndStep) {
   for (const auto& parameter : model.parameters()) EXPECT_FALSE(parameter->value.grad().defined());
 }
 
+TEST(TrainStep, AGradientWhoseSquareOverflowsStopsIt) {
+  const Bert model(testing::small_config(), 1);
+  ParameterList& parameters = const_cast<Bert&>(model).parameters();
+  parameters[0].value.mutable_grad() = at::full_like(parameters[0].value, 1e20);
+  OptimizerConfig config;
+  config.clip = 0;
+  const Tensor before = all_values(model);
+  EXPECT_THROW(optimizer_step(config, 1e-3, 1, gradient_norm(parameters, 1), parameters), Error);
+  EXPECT_TRUE(at::equal(all_values(model), before));
+  config.clip = 1;  // scaled first, it is harmless
+  optimizer_step(config, 1e-3, 1, gradient_norm(parameters, 1), parameters);
+  EXPECT_TRUE(parameters[0].second_moment.isfinite().all().item<bool>());
+}
+
 TEST(GradientNorm, NamesTheTensorThatIsNotFinite) {
   Bert model(testing::small_config(), 1);
   for (const auto& parameter : model.parameters())
