@@ -2,6 +2,8 @@
 
 #include <cblas.h>
 
+#include <algorithm>
+#include <limits>
 #include <type_traits>
 
 #include "filigree/base/error.h"
@@ -25,6 +27,9 @@ void gemm(Transpose transpose_a, Transpose transpose_b, T alpha, MatrixView<cons
     fail_usage("gemm: {} x {} times {} x {} does not give {} x {}", m, k, k_of_b, n, c.rows, c.columns);
   }
   if (m == 0 || n == 0) return;
+  if (std::max({m, n, k, a.stride, b.stride, c.stride}) > std::numeric_limits<blasint>::max()) {
+    fail_usage("gemm: {} x {} x {} has a size or stride that BLAS's integers do not hold", m, n, k);
+  }
   if (k == 0) {  // BLAS may reject the stride of an operand without columns
     for (std::int64_t r = 0; r < m; ++r) {
       for (T *element = c.row(r), *end = element + n; element != end; ++element) {

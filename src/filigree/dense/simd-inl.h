@@ -20,7 +20,8 @@ template <class D, typename T = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> LoadPart(D d, const T* p, std::int64_t remaining) {
   if (HWY_LIKELY(remaining >= static_cast<std::int64_t>(hn::Lanes(d)))) return hn::LoadU(d, p);
 #if HWY_MEM_OPS_MIGHT_FAULT
-  // There a masked load is a whole, aligned load and a blend.
+  // Highway's word for targets where a masked load is a whole, aligned load and a blend. None of those that
+  // are built with Highway 1.0.3 comes here: the portable one has a single lane.
   HWY_ALIGN T lanes[HWY_MAX_BYTES / sizeof(T)] = {};
   for (std::int64_t i = 0; i < remaining; ++i) lanes[i] = p[i];
   return hn::Load(d, lanes);
