@@ -8,15 +8,26 @@
 
 namespace filigree::nn {
 
-// A 2-D tensor whose rows are contiguous. Errors (usage): any other tensor.
+// Errors (usage): a tensor on another device.
+inline void check_cpu(const Tensor& tensor, const char* what) {
+  if (!tensor.device().is_cpu())
+    fail_usage("{}: wanted a tensor on the CPU, got one on {}", what, tensor.device().str());
+}
+
+// A 2-D tensor whose rows are contiguous and do not overlap. Errors (usage): any other tensor, such as a row
+// that was expanded to many.
 template <typename T>
 MatrixView<T> matrix_of(const Tensor& tensor, const char* what) {
-  if (tensor.dim() != 2 || (tensor.size(1) > 1 && tensor.stride(1) != 1)) {
-    fail_usage("{}: wanted a matrix with contiguous rows, got {} dimensions", what, tensor.dim());
+  check_cpu(tensor, what);
+  if (tensor.dim() != 2) fail_usage("{}: wanted a matrix, got {} dimensions", what, tensor.dim());
+  const std::int64_t rows = tensor.size(0);
+  const std::int64_t columns = tensor.size(1);
+  const std::int64_t stride = rows > 1 ? tensor.stride(0) : columns;
+  if ((columns > 1 && tensor.stride(1) != 1) || stride < columns) {
+    fail_usage("{}: wanted contiguous rows that do not overlap, got strides {} and {}: call contiguous()",
+               what, tensor.stride(0), tensor.stride(1));
   }
-  if (!tensor.device().is_cpu()) fail_usage("{}: wanted a tensor on the CPU", what);
-  return {tensor.data_ptr<std::remove_const_t<T>>(), tensor.size(0), tensor.size(1),
-          std::max(tensor.stride(0), tensor.size(1))};
+  return {tensor.data_ptr<std::remove_const_t<T>>(), rows, columns, stride};
 }
 
 // The same, of a given shape. Errors (usage): another shape, or rows that are not contiguous.
@@ -39,10 +50,18 @@ inline Tensor value_or_none(const OptionalTensor& tensor) { return tensor.has_va
 template <typename T>
 T* vector_of(const OptionalTensor& tensor, std::int64_t size, const char* what) {
   if (!is_given(tensor)) return nullptr;
+  check_cpu(*tensor, what);
   if (tensor->dim() != 1 || tensor->size(0) != size || !tensor->is_contiguous()) {
     fail_usage("{}: wanted a contiguous vector of {}", what, size);
   }
   return tensor->data_ptr<std::remove_const_t<T>>();
+}
+
+// At the front of every backward pass: the kernels behind it build no graph, so that under create_graph=True
+// its results would be taken for constants in silence.
+// Errors (usage): a graph of the gradients is wanted.
+inline void refuse_second_derivatives(const char* op) {
+  if (at::GradMode::is_enabled()) fail_usage("{}: second derivatives are not implemented", op);
 }
 
 // Calls body(T{}) with the tensor's type, float or double. Errors (usage): any other type.

@@ -21,6 +21,7 @@ class AddLayerNorm : public torch::autograd::Function<AddLayerNorm> {
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    refuse_second_derivatives("add_layer_norm");
     const auto saved = context->get_saved_variables();
     const Tensor& sum = saved[0];
     Tensor dsum = grads[0];

@@ -7,6 +7,7 @@ namespace filigree::nn {
 namespace {
 
 dense::AttentionShape shape_of(const Tensor& qkv, const Tensor& lengths, std::int64_t heads) {
+  check_cpu(lengths, "attention lengths");
   if (lengths.scalar_type() != at::kInt || lengths.dim() != 1 || !lengths.is_contiguous()) {
     fail_usage("attention: wanted lengths as a contiguous int32 vector");
   }
@@ -35,6 +36,7 @@ class Attention : public torch::autograd::Function<Attention> {
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    refuse_second_derivatives("attention");
     const auto saved = context->get_saved_variables();
     return {attention_backward(grads[0].contiguous(), saved[0], saved[1], saved[2]), Tensor(), Tensor()};
   }

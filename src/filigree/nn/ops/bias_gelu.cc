@@ -15,6 +15,7 @@ class BiasGelu : public torch::autograd::Function<BiasGelu> {
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    refuse_second_derivatives("bias_gelu");
     const auto saved = context->get_saved_variables();
     auto [dx, dbias] = bias_gelu_backward(grads[0].contiguous(), saved[0], optional_of(saved[1]));
     return {dx, saved[1].defined() ? dbias : Tensor()};

@@ -18,6 +18,7 @@ class BsrLinear : public torch::autograd::Function<BsrLinear> {
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    refuse_second_derivatives("bsr_linear");
     const auto saved = context->get_saved_variables();
     const auto pattern = context->saved_data["pattern"].toCustomClass<BsrPatternHolder>();
     const Tensor grad = grads[0].contiguous();
@@ -29,6 +30,7 @@ class BsrLinear : public torch::autograd::Function<BsrLinear> {
 
 template <typename T>
 const T* values_of(const Tensor& values, const sparse::BsrPattern& pattern) {
+  check_cpu(values, "bsr_linear values");
   const std::int64_t b = pattern.block();
   if (values.sizes() != at::IntArrayRef({pattern.block_count(), b, b}) || !values.is_contiguous()) {
     fail_usage("bsr_linear: wanted contiguous values of {} x {} x {}, got {} of them", pattern.block_count(),

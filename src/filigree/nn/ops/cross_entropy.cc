@@ -56,6 +56,7 @@ class CrossEntropy : public torch::autograd::Function<CrossEntropy> {
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    refuse_second_derivatives("cross_entropy");
     const auto saved = context->get_saved_variables();
     if (context->saved_data.count("spent") != 0) {
       fail_usage(

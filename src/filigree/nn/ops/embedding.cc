@@ -9,6 +9,7 @@ namespace {
 template <typename I>
 std::span<const I> indices_of(const Tensor& tensor, const char* what) {
   if (!tensor.defined()) return {};
+  check_cpu(tensor, what);
   if (tensor.dim() != 1 || !tensor.is_contiguous() ||
       tensor.scalar_type() != c10::CppTypeToScalarType<I>::value) {
     fail_usage("{}: wanted a contiguous vector of {}", what,
@@ -29,6 +30,7 @@ class Embed : public torch::autograd::Function<Embed> {
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    refuse_second_derivatives("embed");
     const auto saved = context->get_saved_variables();
     const auto rows = context->saved_data["rows"].toIntVector();
     auto [dwords, dpositions, dtypes] =
@@ -47,6 +49,7 @@ class GatherRows : public torch::autograd::Function<GatherRows> {
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    refuse_second_derivatives("gather_rows");
     const auto saved = context->get_saved_variables();
     return {gather_rows_backward(grads[0].contiguous(), saved[0], context->saved_data["rows"].toInt()),
             Tensor()};

@@ -58,9 +58,10 @@ double worst_gradient(const Op& op, std::vector<Tensor> inputs) {
       data[i] = kept;
       const double numeric = (up - down) / (2 * kStep);
       largest = std::max(largest, std::abs(numeric));
-      difference = std::max(difference, std::abs(numeric - analytic.data_ptr<double>()[i]));
+      const double here = std::abs(numeric - analytic.data_ptr<double>()[i]);
+      if (!(here <= difference)) difference = here;  // NaN too
     }
-    worst = std::max(worst, difference / largest);
+    if (!(difference / largest <= worst)) worst = difference / largest;
   }
   return worst;
 }
@@ -226,6 +227,33 @@ TEST(Gradients, TheCheckCatchesAWrongGradient) {
             1e-3);
 }
 
+TEST(Gradients, TheCheckCatchesNaN) {
+  const double worst =
+      worst_gradient([](const auto& in) { return at::sqrt(in[0].abs() * 0); }, {random({3, 3}, 1)});
+  EXPECT_FALSE(worst < kTolerance);
+}
+
+TEST(Gradients, SecondDerivativesAreRefused) {
+  for (const GradientCase& c : gradient_cases()) {
+    std::vector<Tensor> inputs;
+    for (const Tensor& input : c.inputs) inputs.push_back(input.detach().clone().requires_grad_(true));
+    EXPECT_THROW(
+        torch::autograd::grad({project(c.op(inputs))}, inputs, {}, c10::nullopt, /*create_graph=*/true),
+        Error)
+        << c.name << ", " << c.form;
+  }
+}
+
+TEST(Gradients, PartsAreRefusedWhereTheyWouldLoseTheGradient) {
+  const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("filigree::linear_grad_input", "");
+  const auto typed = op.typed<Tensor(const Tensor&, const Tensor&)>();
+  const Tensor grad = random({5, 3}, 1).requires_grad_(true);
+  const Tensor w = random({3, 7}, 2);
+  EXPECT_THROW(typed.call(grad, w), Error);
+  const at::NoGradGuard no_grad;
+  expect_close(typed.call(grad, w), at::matmul(grad, w), 1e-12);
+}
+
 TEST(Values, AgreeWithLibTorch) {
   const Tensor x = random({37, 48}, 1, at::kFloat);
   const Tensor w = random({64, 48}, 2, at::kFloat);
@@ -277,6 +305,15 @@ TEST(Values, AttentionIsSoftmaxOfScaledScores) {
 
 TEST(Errors, NameTheOpAndTheShapes) {
   EXPECT_THROW(nn::linear(random({5, 7}, 1), random({3, 8}, 2), {}), Error);
+  // Rows that overlap, and views that do not.
+  EXPECT_THROW(nn::linear(random({7}, 1).expand({5, 7}), random({3, 7}, 2), {}), Error);
+  EXPECT_THROW(nn::linear(random({1, 1}, 1).expand({5, 1}), random({3, 1}, 2), {}), Error);
+  EXPECT_THROW(nn::linear(random({7, 5}, 1).t(), random({3, 7}, 2), {}), Error);
+  const Tensor wide = random({5, 9}, 1);
+  expect_close(nn::linear(wide.slice(1, 1, 8), wide.slice(1, 2, 9), {}),
+               at::matmul(wide.slice(1, 1, 8), wide.slice(1, 2, 9).t()), 1e-12);
+  expect_close(nn::linear(random({5, 1}, 1), random({3, 1}, 2), {}),
+               at::matmul(random({5, 1}, 1), random({3, 1}, 2).t()), 1e-12);
   EXPECT_THROW(nn::linear(random({5, 7}, 1).to(at::kHalf), random({3, 7}, 2).to(at::kHalf), {}), Error);
   EXPECT_THROW(attention(random({12, 18}, 1), at::tensor({4, 2, 9}, at::kInt), 2), Error);
   EXPECT_THROW(cross_entropy(random({2, 3}, 1), {}, at::tensor({0, 3}, at::kLong), 1), Error);

@@ -32,6 +32,27 @@ BsrPatternRef make_pattern(std::int64_t rows, std::int64_t columns, std::int64_t
       rows, columns, static_cast<int>(block), to_vector(row_offsets), to_vector(column_indices)));
 }
 
+// A part of an op as it is registered: called where a gradient would be wanted of its result, it says so,
+// because the result would be taken for a constant.
+void refuse_gradient(const Tensor& tensor) {
+  if (at::GradMode::is_enabled() && tensor.defined() && tensor.requires_grad()) {
+    fail_usage("this op is one half of an op with autograd: call that one, or call this under no_grad");
+  }
+}
+void refuse_gradient(const OptionalTensor& tensor) { refuse_gradient(value_or_none(tensor)); }
+template <typename T>
+void refuse_gradient(const T&) {}
+
+template <auto Function>
+struct Part;
+template <typename Result, typename... Arguments, Result (*Function)(Arguments...)>
+struct Part<Function> {
+  static Result call(Arguments... arguments) {
+    (refuse_gradient(arguments), ...);
+    return Function(arguments...);
+  }
+};
+
 }  // namespace
 
 TORCH_LIBRARY(filigree, library) {
@@ -74,25 +95,28 @@ TORCH_LIBRARY(filigree, library) {
   library.def("gather_rows(Tensor x, Tensor rows) -> Tensor");
 
   // Forward and backward as ops of their own.
-  library.def("linear_forward(Tensor x, Tensor weight, Tensor? bias) -> Tensor", &linear_forward);
-  library.def("linear_grad_input(Tensor grad, Tensor weight) -> Tensor", &linear_grad_input);
-  library.def("linear_grad_weight(Tensor grad, Tensor x) -> Tensor", &linear_grad_weight);
-  library.def("bias_grad(Tensor grad) -> Tensor", &bias_grad);
-  library.def("bsr_linear_forward", &bsr_linear_forward);
-  library.def("bsr_linear_grad_input", &bsr_linear_grad_input);
-  library.def("bsr_linear_grad_values", &bsr_linear_grad_values);
-  library.def("bias_gelu_forward", &bias_gelu_forward);
-  library.def("bias_gelu_backward", &bias_gelu_backward);
-  library.def("add_layer_norm_forward", &add_layer_norm_forward);
-  library.def("add_layer_norm_backward", &add_layer_norm_backward);
-  library.def("attention_forward", &attention_forward);
-  library.def("attention_backward", &attention_backward);
-  library.def("cross_entropy_forward", &cross_entropy_forward);
-  library.def("cross_entropy_backward", &cross_entropy_backward);
-  library.def("embed_forward", &embed_forward);
-  library.def("embed_backward", &embed_backward);
-  library.def("gather_rows_forward", &gather_rows_forward);
-  library.def("gather_rows_backward", &gather_rows_backward);
+  const auto part = [&](const char* name, auto function) {
+    library.def(name, torch::dispatch(c10::DispatchKey::CPU, function));
+  };
+  part("linear_forward", &Part<&linear_forward>::call);
+  part("linear_grad_input", &Part<&linear_grad_input>::call);
+  part("linear_grad_weight", &Part<&linear_grad_weight>::call);
+  part("bias_grad", &Part<&bias_grad>::call);
+  part("bsr_linear_forward", &Part<&bsr_linear_forward>::call);
+  part("bsr_linear_grad_input", &Part<&bsr_linear_grad_input>::call);
+  part("bsr_linear_grad_values", &Part<&bsr_linear_grad_values>::call);
+  part("bias_gelu_forward", &Part<&bias_gelu_forward>::call);
+  part("bias_gelu_backward", &Part<&bias_gelu_backward>::call);
+  part("add_layer_norm_forward", &Part<&add_layer_norm_forward>::call);
+  part("add_layer_norm_backward", &Part<&add_layer_norm_backward>::call);
+  part("attention_forward", &Part<&attention_forward>::call);
+  part("attention_backward", &Part<&attention_backward>::call);
+  part("cross_entropy_forward", &Part<&cross_entropy_forward>::call);
+  part("cross_entropy_backward", &Part<&cross_entropy_backward>::call);
+  part("embed_forward", &Part<&embed_forward>::call);
+  part("embed_backward", &Part<&embed_backward>::call);
+  part("gather_rows_forward", &Part<&gather_rows_forward>::call);
+  part("gather_rows_backward", &Part<&gather_rows_backward>::call);
 }
 
 // autograd::Function records only where gradients are wanted, so one function serves both keys.

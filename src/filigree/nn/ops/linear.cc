@@ -22,6 +22,7 @@ class Linear : public torch::autograd::Function<Linear> {
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
+    refuse_second_derivatives("linear");
     const auto saved = context->get_saved_variables();
     const Tensor grad = grads[0].contiguous();
     return {context->needs_input_grad(0) ? linear_grad_input(grad, saved[1]) : Tensor(),
