@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 namespace filigree::run {
@@ -117,7 +118,9 @@ Axis log_axis(double lo, double hi) {
 std::string format_si(double value, int digits) {
   if (!std::isfinite(value) || value == 0) return fmt::format("{}", value);
   // Rounding comes first: 999.96 with four digits is 1.000 k.
-  const double size = std::abs(std::stod(fmt::format("{:.{}e}", value, digits - 1)));
+  const std::string text = fmt::format("{:.{}e}", std::abs(value), digits - 1);
+  double size = 0;
+  std::from_chars(text.data(), text.data() + text.size(), size);  // as no locale would
   const int exponent = exponent_of(size);
   const int prefix = std::clamp(static_cast<int>(std::floor(exponent / 3.0)), -4, 6);
   const double scaled = value / power_of_ten(3 * prefix);

@@ -12,7 +12,7 @@
 namespace filigree::run {
 namespace {
 
-using Json = nlohmann::ordered_json;
+using Json = nlohmann::json;
 
 constexpr const char* kMetadata = "__metadata__";
 constexpr std::uint64_t kAlignment = 64;
@@ -23,32 +23,51 @@ template <typename... Args>
   throw std::runtime_error(fmt::format(format, std::forward<Args>(args)...));
 }
 
-// nlohmann-json keeps one of two equal keys without a word, and would build whatever depth it is given.
-class Watch {
+// nlohmann-json keeps one of two equal keys without a word, would build whatever depth it is given, and takes
+// quadratic time both for objects that keep their keys' order and where it calls back while it builds them.
+// So the text is read twice: here for duplicates, depth and order, and then plainly.
+class Watch : public nlohmann::json_sax<Json> {
  public:
-  bool operator()(int depth, Json::parse_event_t event, const Json& parsed) {
-    if (event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start) {
-      if (depth > kDepth) malformed("the header's JSON is nested too deeply");
-      if (event == Json::parse_event_t::object_start) keys_[depth].clear();
-    } else if (event == Json::parse_event_t::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      // A key's depth is that of its object plus one.
-      if (!keys_[depth - 1].insert(key).second) malformed("the header has the key '{}' twice", key);
-    }
+  // The outermost object's keys, in order.
+  std::vector<std::string> take_keys() { return std::move(order_); }
+
+  bool start_object(std::size_t) override {
+    deeper();
+    keys_[depth_].clear();
     return true;
   }
-
- private:
-  std::set<std::string> keys_[kDepth + 1];
-};
-
-Json parse_json(std::string_view text) {
-  try {
-    return Json::parse(text, Watch());
-  } catch (const nlohmann::json::exception& error) {
+  bool key(string_t& name) override {
+    if (!keys_[depth_].insert(name).second) malformed("the header has the key '{}' twice", name);
+    if (depth_ == 1) order_.push_back(name);
+    return true;
+  }
+  bool end_object() override { return --depth_ >= 0; }
+  bool start_array(std::size_t) override {
+    deeper();
+    return true;
+  }
+  bool end_array() override { return --depth_ >= 0; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override {
     malformed("the header is not JSON ({})", error.what());
   }
-}
+
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+
+ private:
+  void deeper() {
+    if (++depth_ > kDepth + 1) malformed("the header's JSON is nested too deeply");
+  }
+
+  int depth_ = 0;
+  std::set<std::string> keys_[kDepth + 2];
+  std::vector<std::string> order_;
+};
 
 const Json& member(const Json& tensor, const std::string& name, const char* key) {
   const auto found = tensor.find(key);
@@ -136,9 +155,12 @@ std::string describe(std::string_view dtype, const std::vector<std::int64_t>& sh
 
 SafetensorsHeader parse_header(std::string_view json, std::uint64_t data_bytes) {
   if (json.empty() || json.front() != '{') malformed("the header does not start with '{{'");
-  const Json root = parse_json(json);
+  Watch watch;
+  Json::sax_parse(json, &watch);
+  const Json root = Json::parse(json);
   SafetensorsHeader header;
-  for (const auto& [name, value] : root.items()) {
+  for (const std::string& name : watch.take_keys()) {
+    const Json& value = root.at(name);
     if (name != kMetadata) {
       header.tensors.push_back(parse_tensor(name, value));
       continue;
@@ -154,18 +176,19 @@ SafetensorsHeader parse_header(std::string_view json, std::uint64_t data_bytes) 
 }
 
 std::string encode_header(const SafetensorsHeader& header) {
-  Json root = Json::object();
+  const auto quoted = [](const std::string& value) { return Json(value).dump(); };
+  std::vector<std::string> members;
   if (!header.metadata.empty()) {
-    Json& metadata = root[kMetadata] = Json::object();
-    for (const auto& [key, text] : header.metadata) metadata[key] = text;
+    std::vector<std::string> facts;
+    for (const auto& [key, value] : header.metadata) facts.push_back(quoted(key) + ":" + quoted(value));
+    members.push_back(fmt::format("{}:{{{}}}", quoted(kMetadata), fmt::join(facts, ",")));
   }
   for (const TensorPlace& place : header.tensors) {
-    Json& tensor = root[place.name] = Json::object();
-    tensor["dtype"] = place.dtype;
-    tensor["shape"] = place.shape;
-    tensor["data_offsets"] = {place.begin, place.end};
+    members.push_back(fmt::format(R"({}:{{"dtype":{},"shape":[{}],"data_offsets":[{},{}]}})",
+                                  quoted(place.name), quoted(place.dtype), fmt::join(place.shape, ","),
+                                  place.begin, place.end));
   }
-  std::string text = root.dump();
+  std::string text = fmt::format("{{{}}}", fmt::join(members, ","));
   const std::uint64_t unpadded = kLengthBytes + text.size();
   text.append((kAlignment - unpadded % kAlignment) % kAlignment, ' ');
   return text;

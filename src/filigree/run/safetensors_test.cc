@@ -181,6 +181,22 @@ TEST(Safetensors, FilesOfOthers) {
   EXPECT_TRUE(contains(error_of(ExitCode::kBadData, [&] { file.verify(); }), "not written by Filigree"));
 }
 
+// Also as many tensors as no model has: nothing may be quadratic in their number.
+TEST(Safetensors, ManyTensorsInTheirOrder) {
+  const ScratchFolder folder;
+  std::vector<TensorEntry> entries;
+  const std::vector<std::int64_t> none = {0};
+  constexpr int kCount = 100'000;
+  for (int i = 0; i < kCount; ++i) {
+    entries.push_back(
+        tensor_entry<float>(fmt::format("t{}", (i * 7919LL) % kCount), none, std::span<const float>()));
+  }
+  write_safetensors(folder.path() / "x", entries, {});
+  const SafetensorsFile file(folder.path() / "x");
+  file.verify();
+  EXPECT_EQ(file.get("t99999").shape, std::vector<std::int64_t>{0});
+}
+
 TEST(Safetensors, MalformedFiles) {
   const ScratchFolder folder;
   error_of(ExitCode::kBadData, [&] { SafetensorsFile file(folder.path() / "missing"); });
