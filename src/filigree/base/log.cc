@@ -5,8 +5,10 @@
 #include <spdlog/spdlog.h>
 
 #include <memory>
+#include <vector>
 
 #include "filigree/base/error.h"
+#include "filigree/base/progress.h"
 
 namespace filigree {
 namespace {
@@ -22,7 +24,6 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum to_spdlog(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
     case LogLevel::kInfo: return spdlog::level::info;
     case LogLevel::kWarning: return spdlog::level::warn;
     case LogLevel::kError: return spdlog::level::err;
@@ -34,20 +35,25 @@ spdlog::level::level_enum to_spdlog(LogLevel level) {
 
 void log_message(LogLevel level, std::string_view text) {
   const char* prefix = level == LogLevel::kWarning ? "warning: " : level == LogLevel::kError ? "error: " : "";
+  end_progress_line();
   logger().log(to_spdlog(level), "{}{}", prefix, text);
 }
 
-void set_log_level(LogLevel level) { logger().set_level(to_spdlog(level)); }
+struct LogFile::Sink {
+  spdlog::sink_ptr sink;
+};
 
-void add_log_file(const std::filesystem::path& path) {
+LogFile::LogFile(const std::filesystem::path& path) : sink_(std::make_unique<Sink>()) {
   try {
-    auto sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
-    sink->set_pattern("%Y-%m-%d %H:%M:%S %v");
-    logger().sinks().push_back(std::move(sink));
-    logger().flush_on(spdlog::level::info);
+    sink_->sink = std::make_shared<spdlog::sinks::basic_file_sink_mt>(path.string());
   } catch (const spdlog::spdlog_ex& error) {
     fail("cannot write the log {}: {}", path.string(), error.what());
   }
+  sink_->sink->set_pattern("%Y-%m-%d %H:%M:%S %v");
+  logger().sinks().push_back(sink_->sink);
+  logger().flush_on(spdlog::level::info);
 }
+
+LogFile::~LogFile() { std::erase(logger().sinks(), sink_->sink); }
 
 }  // namespace filigree

@@ -4,20 +4,30 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace filigree {
 
-enum class LogLevel { kDebug, kInfo, kWarning, kError };
+enum class LogLevel { kInfo, kWarning, kError };
 
 void log_message(LogLevel level, std::string_view text);
-// Messages below `level` are dropped; kInfo at the start.
-void set_log_level(LogLevel level);
-// Copies all later messages, with the time of day, to the end of `path`.
-// Errors: the file cannot be opened.
-void add_log_file(const std::filesystem::path& path);
+
+// While it lives, copies messages, with the time of day, to the end of a file.
+class LogFile {
+ public:
+  // Errors: the file cannot be opened.
+  explicit LogFile(const std::filesystem::path& path);
+  ~LogFile();
+  LogFile(const LogFile&) = delete;
+  LogFile& operator=(const LogFile&) = delete;
+
+ private:
+  struct Sink;
+  std::unique_ptr<Sink> sink_;
+};
 
 template <typename... Args>
 void log_info(fmt::format_string<Args...> format, Args&&... args) {

@@ -26,30 +26,19 @@ TEST(Log, TalksOnStderrAndNeverOnStdout) {
   EXPECT_EQ(GetCapturedStdout(), "");
 }
 
-TEST(Log, DropsMessagesBelowTheLevel) {
-  CaptureStderr();
-  log_message(LogLevel::kDebug, "detail");
-  set_log_level(LogLevel::kWarning);
-  log_info("news");
-  log_warning("slow");
-  set_log_level(LogLevel::kInfo);
-  EXPECT_EQ(GetCapturedStderr(), "warning: slow\n");
-}
-
-// In a child process: a log file stays open until the program ends.
-TEST(Log, CopiesLaterMessagesWithTheirTimeToAFile) {
+TEST(Log, CopiesMessagesWithTheirTimeToAFileWhileItLives) {
   const test::TemporaryFolder folder;
   const auto path = folder / "log.txt";
   write_file_atomically(path, "an earlier run\n");
-  test::ChildProcess child([&] {
-    CaptureStderr();
-    log_info("before");
-    add_log_file(path);
+  CaptureStderr();
+  log_info("before");
+  {
+    const LogFile file(path);
     log_info("after");
     log_warning("slow");
-    return 0;
-  });
-  EXPECT_EQ(child.wait(), 0);
+  }
+  log_info("behind");
+  EXPECT_EQ(GetCapturedStderr(), "before\nafter\nwarning: slow\nbehind\n");
   const std::string text = read_file(path);
   // The time of day is a matter of length: "2026-11-23 09:35:00 ".
   ASSERT_EQ(text.size(), std::string("an earlier run\nafter\nwarning: slow\n").size() + 2 * 20) << text;
@@ -64,7 +53,7 @@ TEST(Log, NamesALogFileThatCannotBeOpened) {
   const auto path = folder / "none" / "log.txt";
   write_file_atomically(folder / "none", "a file where a folder is needed");
   try {
-    add_log_file(path);
+    const LogFile file(path);
     FAIL() << "nothing was thrown";
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find(path.string()), std::string::npos) << error.what();

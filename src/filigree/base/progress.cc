@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdio>
 
@@ -15,6 +16,9 @@ constexpr std::chrono::seconds kPlainInterval{10};
 double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::steady_clock::time_point b) {
   return std::chrono::duration<double>(b - a).count();
 }
+
+// A bar stands on the terminal's current line.
+std::atomic<bool> g_open_line{false};
 
 }  // namespace
 
@@ -50,16 +54,17 @@ void Progress::update(std::uint64_t done, std::string_view note) {
   const std::string text = line(done, note);
   if (terminal_) {
     std::fprintf(stderr, "\r\033[K%s", text.c_str());
-    open_line_ = true;
+    g_open_line = true;
   } else {
     std::fprintf(stderr, "%s\n", text.c_str());
   }
   std::fflush(stderr);
 }
 
-void Progress::finish() {
-  if (open_line_) std::fputc('\n', stderr);
-  open_line_ = false;
+void Progress::finish() { end_progress_line(); }
+
+void end_progress_line() {
+  if (g_open_line.exchange(false)) std::fputc('\n', stderr);
 }
 
 std::string Progress::line(std::uint64_t done, std::string_view note) const {

@@ -33,8 +33,11 @@ class Progress {
   std::uint64_t first_ = 0;
   bool started_ = false;
   bool terminal_;
-  bool open_line_ = false;
 };
+
+// Ends the line of a bar that stands on the terminal, so that a message gets a line of its own; the bar goes
+// on below it.
+void end_progress_line();
 
 // "3 min 20 s", "45 s", "2 h 5 min".
 std::string format_duration(double seconds);

@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <functional>
 #include <string>
 
+#include "filigree/base/log.h"
 #include "filigree/base/test_support.h"
 
 namespace filigree {
@@ -49,21 +51,17 @@ TEST(Progress, OfUnknownTotalSaysNothingOfQuickWork) {
   EXPECT_EQ(GetCapturedStderr(), "");
 }
 
-// A pseudo-terminal as stderr: the bar is drawn over itself, and its line is ended once.
-TEST(Progress, OnATerminalDrawsABar) {
+// What `body` writes to a terminal.
+std::string on_terminal(const std::function<void()>& body) {
   const int master = ::posix_openpt(O_RDWR | O_NOCTTY);
-  ASSERT_GE(master, 0);
-  ASSERT_EQ(::grantpt(master), 0);
-  ASSERT_EQ(::unlockpt(master), 0);
+  EXPECT_GE(master, 0);
+  EXPECT_EQ(::grantpt(master), 0);
+  EXPECT_EQ(::unlockpt(master), 0);
   const int slave = ::open(::ptsname(master), O_RDWR | O_NOCTTY);
-  ASSERT_GE(slave, 0);
+  EXPECT_GE(slave, 0);
   test::ChildProcess child([&] {
     ::dup2(slave, STDERR_FILENO);
-    Progress progress("train", 4, "steps");
-    progress.update(2);
-    ::usleep(250'000);
-    progress.update(3, "loss 1");
-    progress.update(4);
+    body();
     return 0;
   });
   EXPECT_EQ(child.wait(), 0);
@@ -74,10 +72,33 @@ TEST(Progress, OnATerminalDrawsABar) {
     text.append(buffer, static_cast<std::size_t>(count));
   }
   ::close(master);
+  return text;
+}
+
+// The bar is drawn over itself, and its line is ended once.
+TEST(Progress, OnATerminalDrawsABar) {
+  const std::string text = on_terminal([] {
+    Progress progress("train", 4, "steps");
+    progress.update(2);
+    ::usleep(250'000);
+    progress.update(3, "loss 1");
+    progress.update(4);
+  });
   EXPECT_NE(text.find("\r\033[Ktrain 3/4 steps (75 %), "), std::string::npos) << text;
   EXPECT_NE(text.find("/s, 0 s left, loss 1"), std::string::npos) << text;
   EXPECT_NE(text.find("\r\033[Ktrain 4/4 steps (100 %)"), std::string::npos) << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1) << text;
+}
+
+TEST(Progress, AMessageGetsALineOfItsOwn) {
+  const std::string text = on_terminal([] {
+    Progress progress("train", 4, "steps");
+    progress.update(2);
+    ::usleep(250'000);
+    progress.update(3);
+    log_warning("slow");
+  });
+  EXPECT_NE(text.find("\nwarning: slow\r\n"), std::string::npos) << text;
 }
 
 }  // namespace

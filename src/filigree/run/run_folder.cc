@@ -34,7 +34,10 @@ int take_lock(const std::filesystem::path& folder) {
     char holder[32] = {};
     const ssize_t count = ::read(lock, holder, sizeof holder - 1);
     ::close(lock);
-    if (error_number != EWOULDBLOCK) fail("cannot lock {}: {}", path.string(), errno_text(error_number));
+    if (error_number != EWOULDBLOCK) {
+      fail("cannot lock {}: {}; put the run on a file system that has locks", path.string(),
+           errno_text(error_number));
+    }
     fail_usage("another process{} is using {}: wait for it, or take another folder",
                count > 0 ? " (" + std::string(holder) + ")" : "", folder.string());
   }
@@ -52,11 +55,12 @@ bool has_records(const std::filesystem::path& metrics) {
   return std::count(content.begin(), content.end(), '\n') > 1;
 }
 
-// What a crash in the middle of AtomicFile left behind.
+// What a crash in the middle of AtomicFile left behind. To be called for the folder of a run: elsewhere such
+// files may be anybody's.
 void remove_partial_files(const std::filesystem::path& folder) {
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
-    if (entry.path().extension() != ".partial") continue;
+    if (entry.path().extension() != ".partial" || !entry.is_regular_file()) continue;
     std::error_code removal;
     std::filesystem::remove(entry.path(), removal);
     if (removal) fail("cannot remove {}: {}", entry.path().string(), removal.message());
@@ -85,9 +89,11 @@ RunFolder::RunFolder(std::filesystem::path folder, bool resume) : folder_(std::m
       fail_usage("{} already holds a run: go on with it by --resume, or take another folder",
                  folder_.string());
     }
-    remove_partial_files(folder_);
-    remove_partial_files(checkpoints());
-    add_log_file(folder_ / "log.txt");
+    if (resume) {
+      remove_partial_files(folder_);
+      remove_partial_files(checkpoints());
+    }
+    log_file_ = std::make_unique<LogFile>(folder_ / "log.txt");
     metrics_ = std::make_unique<Metrics>(metrics_file());
   } catch (...) {
     ::close(lock_);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string_view>
 
+#include "filigree/base/log.h"
 #include "filigree/run/metrics.h"
 
 namespace filigree::run {
@@ -40,6 +41,7 @@ class RunFolder {
  private:
   std::filesystem::path folder_;
   int lock_ = -1;
+  std::unique_ptr<LogFile> log_file_;
   std::unique_ptr<Metrics> metrics_;
 };
 

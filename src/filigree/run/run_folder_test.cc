@@ -59,6 +59,14 @@ TEST(RunFolder, ResumingNothingCreatesNothing) {
   EXPECT_FALSE(std::filesystem::exists(scratch.path() / "new"));
 }
 
+TEST(RunFolder, ANewRunLeavesTheFilesOfOthersAlone) {
+  const ScratchFolder scratch;
+  const auto film = scratch.path() / "film.partial";
+  write_quickly(film, "x");
+  const RunFolder run(scratch.path(), false);
+  EXPECT_TRUE(std::filesystem::exists(film));
+}
+
 TEST(RunFolder, HalfWrittenFilesOfACrashAreRemoved) {
   const ScratchFolder scratch;
   RunFolder(scratch.path(), false).write_config("");
@@ -66,7 +74,7 @@ TEST(RunFolder, HalfWrittenFilesOfACrashAreRemoved) {
   const auto checkpoint = scratch.path() / "checkpoints" / "step-00000001.safetensors.partial";
   const auto other = scratch.path() / "notes.txt";
   for (const auto& path : {report, checkpoint, other}) write_quickly(path, "x");
-  RunFolder run(scratch.path(), true);
+  const RunFolder run(scratch.path(), true);
   EXPECT_FALSE(std::filesystem::exists(report));
   EXPECT_FALSE(std::filesystem::exists(checkpoint));
   EXPECT_TRUE(std::filesystem::exists(other));
