@@ -41,6 +41,15 @@ TEST(Filigree, PrintsItsVersion) {
   EXPECT_EQ(outcome.err, "");
 }
 
+// A full disk behind a redirection.
+TEST(Filigree, ResultsThatCannotBeWrittenAreAnError) {
+  for (const std::string arguments : {" --version", " info --json"}) {
+    const Outcome outcome = run_program({"/bin/sh", "-c", FILIGREE_PROGRAM + arguments + " >/dev/full"});
+    EXPECT_EQ(outcome.code, 1) << arguments;
+    EXPECT_TRUE(contains(outcome.err, "No space left on device")) << outcome.err;
+  }
+}
+
 TEST(Filigree, WithoutACommandIsWrongUsage) {
   EXPECT_EQ(run_program({FILIGREE_PROGRAM}).code, 2);
   EXPECT_EQ(run_program({FILIGREE_PROGRAM, "bert"}).code, 2);

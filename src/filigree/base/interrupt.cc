@@ -2,16 +2,19 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 
 namespace filigree {
 namespace {
 
-volatile std::sig_atomic_t g_interrupted = 0;
+// Read by other threads than the one that the signal comes to: what such a handler may touch is a lock-free
+// atomic.
+std::atomic<bool> g_interrupted{false};
+static_assert(std::atomic<bool>::is_always_lock_free);
 
 extern "C" void on_signal(int) {
-  if (g_interrupted != 0) _exit(130);
-  g_interrupted = 1;
+  if (g_interrupted.exchange(true)) _exit(130);
 }
 
 }  // namespace
@@ -25,6 +28,6 @@ void watch_for_interrupt() {
   sigaction(SIGTERM, &action, nullptr);
 }
 
-bool interrupted() { return g_interrupted != 0; }
+bool interrupted() { return g_interrupted.load(std::memory_order_relaxed); }
 
 }  // namespace filigree

@@ -2,9 +2,9 @@
 
 #include <hwy/highway.h>
 
+#include <atomic>
 #include <cstdlib>
 #include <fstream>
-#include <optional>
 
 #include "filigree/base/error.h"
 
@@ -13,7 +13,7 @@ namespace {
 
 constexpr Isa kAll[] = {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Bf16};
 
-std::optional<Isa> g_chosen;
+std::atomic<Isa> g_chosen{Isa::kPortable};
 
 // Highway picks the best target among those left: Highway's AVX3 is our AVX-512.
 void limit_highway(Isa isa) {
@@ -42,6 +42,11 @@ Isa choose() {
   fail_usage("FILIGREE_ISA={} is unknown; it is one of avx512-bf16, avx512, avx2, portable", wanted);
 }
 
+void use(Isa isa) {
+  limit_highway(isa);
+  g_chosen.store(isa, std::memory_order_release);
+}
+
 }  // namespace
 
 std::string_view isa_name(Isa isa) {
@@ -68,16 +73,15 @@ Isa detected_isa() {
 }
 
 Isa chosen_isa() {
-  if (!g_chosen) {
-    g_chosen = choose();
-    limit_highway(*g_chosen);
-  }
-  return *g_chosen;
+  // Once, also where threads start with their first kernels at the same time.
+  static const bool once = (use(choose()), true);
+  (void)once;
+  return g_chosen.load(std::memory_order_acquire);
 }
 
 void force_isa(Isa isa) {
-  g_chosen = isa;
-  limit_highway(isa);
+  (void)chosen_isa();  // or it would choose anew
+  use(isa);
 }
 
 std::vector<Isa> usable_isas() {

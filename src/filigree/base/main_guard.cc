@@ -1,5 +1,7 @@
 #include "filigree/base/main_guard.h"
 
+#include <cerrno>
+#include <cstdio>
 #include <exception>
 #include <new>
 
@@ -10,7 +12,12 @@ namespace filigree {
 
 int guarded_main(const std::function<int()>& body) {
   try {
-    return body();
+    const int code = body();
+    // Results wait in a buffer: a full disk shows only now.
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
+      fail("cannot write to standard output: {}", errno_text(errno));
+    }
+    return code;
   } catch (const Error& error) {
     log_error("{}", error.what());
     return static_cast<int>(error.code());

@@ -1,4 +1,5 @@
-// What every program's main does with errors: one message on stderr and the error's exit code.
+// What every program's main does with errors: one message on stderr and the error's exit code. Standard
+// output that cannot be written is an error too.
 #pragma once
 
 #include <functional>

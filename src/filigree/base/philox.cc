@@ -7,12 +7,11 @@
 
 namespace filigree {
 
-// The key is the seed; the counter's high words name the stream and its first word counts blocks.
-// Purpose and sub-index share a word pair with the index so that no two streams overlap.
+// The counter's first word counts blocks; two words hold the index. Purpose and sub-index are folded, with
+// the seed, into the key and the fourth word: streams of one purpose and sub-index are disjoint by
+// construction, others by 96 bits of hash.
 Philox::Philox(std::uint64_t seed, Purpose purpose, std::uint64_t index, std::uint32_t sub_index)
     : key_{static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)} {
-  // Fold purpose and sub-index into the key through one Philox block: the counter keeps 64 bits for
-  // the index and 32 for the position.
   const r123::Philox4x32 generator;
   const r123::Philox4x32::ctr_type named = generator(
       {{static_cast<std::uint32_t>(purpose), sub_index, 0x46494c49U, 0x47524545U}}, {{key_[0], key_[1]}});

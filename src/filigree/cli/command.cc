@@ -34,8 +34,6 @@ void print_help(std::string_view area) {
 
 }  // namespace
 
-std::span<const Command> commands() { return kCommands; }
-
 int run_command(const std::vector<std::string>& arguments) {
   if (arguments.empty()) {
     print_help("");

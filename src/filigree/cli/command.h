@@ -1,7 +1,6 @@
-// The commands of the program `filigree`, an explicit list.
+// The commands of the program `filigree`.
 #pragma once
 
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +14,6 @@ struct Command {
   // `arguments` are those after the verb. Returns an exit code; may throw Error.
   int (*run)(const std::vector<std::string>& arguments);
 };
-
-std::span<const Command> commands();
 
 // Finds the command that `arguments` name and runs it. `arguments` exclude the program's name.
 int run_command(const std::vector<std::string>& arguments);

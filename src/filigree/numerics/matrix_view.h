@@ -25,10 +25,6 @@ struct MatrixView {
 
   T* row(std::int64_t r) const { return data + r * stride; }
   T& operator()(std::int64_t r, std::int64_t c) const { return data[r * stride + c]; }
-  // Columns [begin, begin + count).
-  MatrixView columns_from(std::int64_t begin, std::int64_t count) const {
-    return {data + begin, rows, count, stride};
-  }
 };
 
 }  // namespace filigree
