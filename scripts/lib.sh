@@ -18,7 +18,11 @@ packages_of() {
   ' scripts/packages.txt
 }
 
-is_installed() { [[ $(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null) == installed ]]; }
+# For this machine's architecture: others of a multi-architecture system do not count.
+is_installed() {
+  dpkg-query -W -f='${Architecture} ${db:Status-Status}\n' "$1" 2>/dev/null |
+    grep -qE "^($(dpkg --print-architecture)|all) installed\$"
+}
 
 # install_packages GROUP...: installs what is missing and says what and why. Touches neither sudo nor
 # the network when nothing is missing. FILIGREE_INSTALL=no leaves all of it to you.
