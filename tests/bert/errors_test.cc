@@ -14,12 +14,21 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-// The error is the last line; nothing but progress comes before it.
+std::string last_line(const std::string& text) {
+  const std::size_t end = text.find_last_not_of('\n');
+  if (end == std::string::npos) return "";
+  const std::size_t before = text.rfind('\n', end);
+  const std::size_t begin = before == std::string::npos ? 0 : before + 1;
+  return text.substr(begin, end + 1 - begin);
+}
+
+// The error is the last line of stderr, and holds all the parts.
 void expect_error(const Outcome& outcome, int code, const std::vector<std::string>& parts) {
   EXPECT_EQ(outcome.code, code) << outcome.err;
-  EXPECT_TRUE(contains(outcome.err, "error: ")) << outcome.err;
+  const std::string error = last_line(outcome.err);
+  EXPECT_TRUE(error.starts_with("error: ")) << outcome.err;
   for (const std::string& part : parts)
-    EXPECT_TRUE(contains(outcome.err, part)) << part << "\n in: " << outcome.err;
+    EXPECT_TRUE(contains(error, part)) << part << "\n in: " << outcome.err;
 }
 
 Outcome prepare(const Arguments& more) {
@@ -66,7 +75,7 @@ TEST(PretrainErrors, OptionsThatDoNotFit) {
   expect_error(run_program(pretrain(run, {"--hidden", "33"})), 2, {"--hidden 33", "--heads"});
   expect_error(run_program(pretrain(run, {"--density", "0"})), 2, {"density"});
   expect_error(run_program(pretrain(run, {"--density", "1.5"})), 2, {"density"});
-  expect_error(run_program(pretrain(run, {"--block", "5"})), 2, {"block"});
+  expect_error(run_program(pretrain(run, {"--block", "5"})), 2, {"--block 5", "use 1, 4, 8 or 16"});
   expect_error(run_program(pretrain(run, {"--densty", "0.1"})), 2, {"--densty", "--density"});
   expect_error(run_program(pretrain(run, {"--lr", "fast"})), 2, {"lr", "fast"});
   expect_error(run_program(pretrain(run, {"--accumulation", "9"})), 2, {"--accumulation 9"});
@@ -140,12 +149,48 @@ TEST(PretrainErrors, AFullDiskKeepsTheLastGoodCheckpoint) {
 TEST(PretrainErrors, NotANumberNamesTheStepAndKeepsTheCheckpoint) {
   const TemporaryFolder folder;
   const std::filesystem::path run = folder / "run";
-  // Without clipping and decay, a learning rate of 10 and a second moment that forgets at once blow up any
-  // model.
+  // A learning rate of 10 with a weight decay of 10 turns each step's weights into about -99 times those
+  // before; without clipping nothing holds the gradients.
   const Outcome outcome = run_program(pretrain(
       run, {"--lr", "10", "--lr-rule", "none", "--clip", "0", "--weight-decay", "10", "--steps", "130"}));
   expect_error(outcome, 1, {" at step ", "the last checkpoint is kept: ", "--lr"});
   EXPECT_TRUE(std::filesystem::exists(final_checkpoint(run, 5)));
+}
+
+// Weights that grow a hundredfold a step until a forward pass overflows.
+Arguments exploding(const std::filesystem::path& run, int steps, const Arguments& more) {
+  Arguments all = {"--lr",           "10",  "--lr-rule", "none", "--clip",  "0",
+                   "--weight-decay", "10",  "--updates", "0",    "--steps", std::to_string(steps),
+                   "--valid-every",  "1000"};
+  all.insert(all.end(), more.begin(), more.end());
+  return pretrain(run, all);
+}
+
+TEST(PretrainErrors, BrokenWeightsNeverPushOutAGoodCheckpoint) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  expect_error(
+      run_program(exploding(run, 40, {"--checkpoint-every", "1", "--keep-checkpoints", "1"})), 1,
+      {" at step ", "the last checkpoint is kept: "});
+  // The one that is left predicts something.
+  const Outcome filled = run_program({FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), "a [MASK]"});
+  EXPECT_EQ(filled.code, 0) << filled.err;
+}
+
+TEST(PretrainErrors, ALastUpdateThatBreaksTheModelFailsTheRun) {
+  const TemporaryFolder folder;
+  for (int steps = 5; steps <= 40; ++steps) {
+    const std::filesystem::path run = folder / std::to_string(steps);
+    const Outcome outcome = run_program(exploding(run, steps, {"--checkpoint-every", "1000"}));
+    if (outcome.code != 0) {
+      expect_error(outcome, 1, {"loss is ", " at step "});
+      EXPECT_FALSE(std::filesystem::exists(final_checkpoint(run, steps)));
+      return;
+    }
+    ASSERT_TRUE(contains(outcome.out, "held-out loss    ")) << outcome.out;
+    ASSERT_FALSE(contains(outcome.out, "nan ")) << outcome.out;
+  }
+  FAIL() << "no run broke";
 }
 
 TEST(PretrainErrors, ResumeFromTakesOnlyTheRunsOwnCheckpoints) {

@@ -10,56 +10,61 @@
 namespace filigree::models {
 namespace {
 
-EncoderMatrix::Pattern random_pattern(std::int64_t out, std::int64_t in, const SparsityConfig& sparsity,
+EncoderMatrix::Pattern random_pattern(std::int64_t out, std::int64_t in, int block, std::int64_t count,
                                       std::uint64_t seed, std::uint64_t index) {
   Philox random(seed, Purpose::kPattern, index);
-  const std::int64_t count = sparse::block_count_for_density(out, in, sparsity.block, sparsity.density);
   return std::make_shared<const sparse::BsrPattern>(
-      sparse::BsrPattern::random(out, in, sparsity.block, count, random));
+      sparse::BsrPattern::random(out, in, block, count, random));
 }
 
 }  // namespace
 
 EncoderMatrix::EncoderMatrix(std::vector<std::string> names, std::int64_t out, std::int64_t in,
-                             const SparsityConfig& sparsity, std::uint64_t seed, std::uint64_t first_index,
-                             ParameterList& parameters)
+                             const SparsityConfig& sparsity, std::optional<std::uint64_t> seed,
+                             std::uint64_t first_index, ParameterList& parameters)
     : names_(std::move(names)), out_(out), in_(in), sparsity_(sparsity) {
-  const auto count = static_cast<std::int64_t>(names_.size());
-  if (sparsity_.storage != Storage::kDense) {
+  const int b = sparsity_.block;
+  if (has_patterns()) block_count_ = sparse::block_count_for_density(out, in, b, sparsity_.density);
+  const bool stored_sparse = sparsity_.storage == Storage::kSparse;
+  std::vector<ParameterPart> parts;
+  for (std::size_t p = 0; p < names_.size(); ++p) {
+    if (stored_sparse) {
+      parts.push_back({names_[p] + ".values", values_before(p), {block_count_, b, b}});
+    } else {
+      parts.push_back({names_[p], values_before(p), {out, in}});
+    }
+  }
+  std::vector<std::int64_t> shape = parts.front().shape;
+  shape.front() *= static_cast<std::int64_t>(names_.size());
+  const auto options = at::TensorOptions(at::kFloat).device(seed ? at::kCPU : at::kMeta);
+  parameter_ = &parameters.add(at::zeros(shape, options), /*decay=*/true, std::move(parts));
+  if (seed) draw(*seed, first_index);
+}
+
+void EncoderMatrix::draw(std::uint64_t seed, std::uint64_t first_index) {
+  const int b = sparsity_.block;
+  if (has_patterns()) {
     std::vector<Pattern> patterns;
     for (std::uint64_t p = 0; p < names_.size(); ++p) {
-      patterns.push_back(random_pattern(out, in, sparsity_, seed, first_index + p));
+      patterns.push_back(random_pattern(out_, in_, b, block_count_, seed, first_index + p));
     }
     set_patterns(std::move(patterns));
   }
-
-  const int b = sparsity_.block;
-  Tensor value = sparsity_.storage == Storage::kSparse
-                     ? at::zeros({stacked_->pattern->block_count(), b, b}, at::kFloat)
-                     : at::zeros({count * out, in}, at::kFloat);
-  std::vector<ParameterPart> parts;
-  auto* data = value.data_ptr<float>();
+  auto* data = parameter_->value.data_ptr<float>();
   for (std::size_t p = 0; p < names_.size(); ++p) {
-    const std::vector<float> dense = truncated_normal_matrix(seed, first_index + p, out, in);
-    if (sparsity_.storage == Storage::kDense) {
-      std::copy(dense.begin(), dense.end(), data + static_cast<std::int64_t>(p) * out * in);
-    } else {
-      patterns_[p]->for_each_block([&](std::int64_t position, std::int64_t row, std::int64_t column) {
-        const BlockPlace place = block_place(p, row, column, position);
-        for (std::int64_t r = 0; r < b; ++r) {
-          std::copy_n(dense.data() + (row * b + r) * in + column * b, b,
-                      data + place.offset + r * place.row_stride);
-        }
-      });
+    const std::vector<float> dense = truncated_normal_matrix(seed, first_index + p, out_, in_);
+    if (!has_patterns()) {
+      std::copy(dense.begin(), dense.end(), data + values_before(p));
+      continue;
     }
-    const std::int64_t offset = values_before(p);
-    if (sparsity_.storage == Storage::kSparse) {
-      parts.push_back({names_[p] + ".values", offset, {patterns_[p]->block_count(), b, b}});
-    } else {
-      parts.push_back({names_[p], offset, {out, in}});
-    }
+    patterns_[p]->for_each_block([&](std::int64_t position, std::int64_t row, std::int64_t column) {
+      const BlockPlace place = block_place(p, row, column, position);
+      for (std::int64_t r = 0; r < b; ++r) {
+        std::copy_n(dense.data() + (row * b + r) * in_ + column * b, b,
+                    data + place.offset + r * place.row_stride);
+      }
+    });
   }
-  parameter_ = &parameters.add(std::move(value), /*decay=*/true, std::move(parts));
 }
 
 Tensor EncoderMatrix::apply(const Tensor& x, const OptionalTensor& bias) const {
@@ -84,10 +89,9 @@ std::optional<std::size_t> EncoderMatrix::first_part_beyond_mask(const Tensor& v
 }
 
 std::int64_t EncoderMatrix::values_before(std::size_t part) const {
-  if (sparsity_.storage != Storage::kSparse) return static_cast<std::int64_t>(part) * out_ * in_;
-  std::int64_t before = 0;
-  for (std::size_t p = 0; p < part; ++p) before += patterns_[p]->value_count();
-  return before;
+  const std::int64_t b = sparsity_.block;
+  const std::int64_t each = sparsity_.storage == Storage::kSparse ? block_count_ * b * b : out_ * in_;
+  return static_cast<std::int64_t>(part) * each;
 }
 
 EncoderMatrix::BlockPlace EncoderMatrix::block_place(std::size_t part, std::int64_t block_row,

@@ -22,10 +22,11 @@ class EncoderMatrix {
   using Pattern = std::shared_ptr<const sparse::BsrPattern>;
 
   // Parts of out x in. `first_index` numbers the parts within the model: it names their random streams.
-  // The values' parameter is added to `parameters`.
+  // The values' parameter is added to `parameters`. Without a seed there are no patterns and the parameter is
+  // a shape without memory: for a checkpoint to fill (parameter() and set_patterns()).
   // Errors (usage): the block does not divide the shape; a density that is not in (0, 1].
   EncoderMatrix(std::vector<std::string> names, std::int64_t out, std::int64_t in,
-                const SparsityConfig& sparsity, std::uint64_t seed, std::uint64_t first_index,
+                const SparsityConfig& sparsity, std::optional<std::uint64_t> seed, std::uint64_t first_index,
                 ParameterList& parameters);
 
   // x: [tokens, in]; bias: [parts * out] or none.
@@ -34,13 +35,14 @@ class EncoderMatrix {
   // After the backward pass: zeroes what the mask hides. Nothing to do for other storages.
   void mask_gradient() const;
 
-  Storage storage() const { return sparsity_.storage; }
   std::int64_t out() const { return out_; }
   std::int64_t in() const { return in_; }
   int block() const { return sparsity_.block; }
   std::size_t part_count() const { return names_.size(); }
   const std::string& part_name(std::size_t part) const { return names_[part]; }
-  // Empty where dense.
+  bool has_patterns() const { return sparsity_.storage != Storage::kDense; }
+  std::int64_t block_count() const { return block_count_; }  // of each part; 0 where dense
+  // Of the parts; empty where dense.
   std::span<const Pattern> patterns() const { return patterns_; }
   Parameter& parameter() const { return *parameter_; }
   // Where the values of a part's block begin in the parameter, and the distance between the block's rows.
@@ -60,6 +62,7 @@ class EncoderMatrix {
   void set_patterns(std::vector<Pattern> patterns);
 
  private:
+  void draw(std::uint64_t seed, std::uint64_t first_index);
   void fill_mask();
   std::int64_t values_before(std::size_t part) const;
 
@@ -67,6 +70,7 @@ class EncoderMatrix {
   std::int64_t out_;
   std::int64_t in_;
   SparsityConfig sparsity_;
+  std::int64_t block_count_ = 0;
   std::vector<Pattern> patterns_;
   nn::BsrPatternRef stacked_;
   Tensor mask_;

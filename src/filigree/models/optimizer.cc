@@ -7,18 +7,6 @@
 #include "filigree/numerics/norm.h"
 
 namespace filigree::models {
-namespace {
-
-// The part of a parameter that holds element `index`.
-const std::string& part_name(const Parameter& parameter, std::int64_t index) {
-  for (const ParameterPart& part : parameter.parts) {
-    if (index < part.offset + part.count()) return part.name;
-  }
-  return parameter.name();
-}
-
-}  // namespace
-
 double gradient_norm(const ParameterList& parameters, std::int64_t step) {
   double total = 0;
   for (const auto& parameter : parameters) {
@@ -26,9 +14,9 @@ double gradient_norm(const ParameterList& parameters, std::int64_t step) {
     if (!grad.defined()) continue;
     const double squares = sum_of_squares(grad.data_ptr<float>(), grad.numel());
     if (!std::isfinite(squares)) {
+      // Squares of floats do not overflow a double: one of the elements is to blame.
       const std::int64_t at = find_non_finite(grad.data_ptr<float>(), grad.numel());
-      fail("the gradient of {} is {} at step {}", part_name(*parameter, std::max<std::int64_t>(at, 0)),
-           at >= 0 ? fmt::format("{}", grad.data_ptr<float>()[at]) : "too large", step);
+      fail("the gradient of {} is {} at step {}", parameter->part_name(at), grad.data_ptr<float>()[at], step);
     }
     total += squares;
   }

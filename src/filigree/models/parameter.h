@@ -30,24 +30,27 @@ struct Parameter {
   Tensor value;        // float, contiguous, a leaf that requires its gradient
   bool decay = false;  // weight decay applies: matrices yes; biases and norms no
   std::vector<ParameterPart> parts;
-  Tensor first_moment;  // of value's shape, zero at the start
+  Tensor first_moment;  // of value's shape, zero at the start; undefined where there is no training
   Tensor second_moment;
 
-  // The name of the first part, for messages.
-  const std::string& name() const { return parts.front().name; }
+  // The name of the part that holds element `index`, for messages.
+  const std::string& part_name(std::int64_t index) const;
 };
 
 // Parameters in a fixed order. Addresses stay valid.
 class ParameterList {
  public:
+  // A value on the meta device is a shape without memory, for a checkpoint to fill; it gets no moments.
   Parameter& add(Tensor value, bool decay, std::vector<ParameterPart> parts) {
     auto parameter = std::make_unique<Parameter>();
     parameter->value = std::move(value);
     parameter->value.requires_grad_(true);
     parameter->decay = decay;
     parameter->parts = std::move(parts);
-    parameter->first_moment = at::zeros_like(parameter->value, at::MemoryFormat::Contiguous);
-    parameter->second_moment = at::zeros_like(parameter->value, at::MemoryFormat::Contiguous);
+    if (!parameter->value.is_meta()) {
+      parameter->first_moment = at::zeros_like(parameter->value, at::MemoryFormat::Contiguous);
+      parameter->second_moment = at::zeros_like(parameter->value, at::MemoryFormat::Contiguous);
+    }
     items_.push_back(std::move(parameter));
     return *items_.back();
   }
@@ -66,5 +69,8 @@ class ParameterList {
  private:
   std::vector<std::unique_ptr<Parameter>> items_;
 };
+
+// Errors (failed): a value or a moment is NaN or infinite; the message names the tensor and `step`.
+void check_finite(const ParameterList& parameters, std::int64_t step);
 
 }  // namespace filigree::models

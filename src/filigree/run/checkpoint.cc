@@ -1,10 +1,14 @@
 #include "filigree/run/checkpoint.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -68,15 +72,16 @@ SafetensorsFile open_sound(const std::filesystem::path& path, std::string_view k
   return file;
 }
 
-// The newest other checkpoint that can be read, as the end of an error message.
-std::string advice(const std::filesystem::path& damaged, std::string_view kind) {
+// The newest other checkpoint that can be read, as the end of an error message; `option` would take it.
+std::string advice(const std::filesystem::path& damaged, std::string_view kind, std::string_view option) {
   std::vector<std::filesystem::path> others = list_checkpoints(damaged.parent_path());
   std::reverse(others.begin(), others.end());
   for (const std::filesystem::path& other : others) {
     if (other.filename() == damaged.filename()) continue;
     try {
       (void)open_sound(other, kind);
-      return fmt::format("; {} is sound: --resume-from {}", other.filename().string(), other.string());
+      if (option.empty()) return fmt::format("; {} is sound", other.string());
+      return fmt::format("; {} is sound: {} {}", other.filename().string(), option, other.string());
     } catch (const Error&) {
       continue;  // damaged too
     }
@@ -84,11 +89,34 @@ std::string advice(const std::filesystem::path& damaged, std::string_view kind) 
   return "; there is no other sound checkpoint beside it";
 }
 
-SafetensorsFile open_or_advise(const std::filesystem::path& path, std::string_view kind) {
+SafetensorsFile open_or_advise(const std::filesystem::path& path, std::string_view kind,
+                               std::string_view option) {
   try {
     return open_sound(path, kind);
   } catch (const Error& error) {
-    fail_data("{}{}", error.what(), advice(path, kind));
+    fail_data("{}{}", error.what(), advice(path, kind, option));
+  }
+}
+
+// Renames a file, unless the new name is taken (then false): in one step, so that no other process can take
+// it in between.
+bool rename_to_free(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return true;
+  // Some file systems (NFS) know no such rename, but links.
+  if ((errno == EINVAL || errno == ENOSYS) && ::link(from.c_str(), to.c_str()) == 0) {
+    if (::unlink(from.c_str()) == 0) return true;
+  }
+  if (errno == EEXIST) return false;
+  fail("cannot rename {}: {}", from.string(), errno_text(errno));
+}
+
+// The second of a name ends in ".2".
+void set_aside(const std::filesystem::path& path) {
+  for (int number = 1;; ++number) {
+    std::filesystem::path aside = path;
+    aside += kSetAside;
+    if (number > 1) aside += fmt::format(".{}", number);
+    if (rename_to_free(path, aside)) return;
   }
 }
 
@@ -113,8 +141,8 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& folder, std:
   return path;
 }
 
-Checkpoint::Checkpoint(const std::filesystem::path& path, std::string_view kind)
-    : file_(open_or_advise(path, kind)) {
+Checkpoint::Checkpoint(const std::filesystem::path& path, std::string_view kind, std::string_view option)
+    : file_(open_or_advise(path, kind, option)) {
   // The checksum holds, so what follows fails only for files that were made to fail.
   const std::string step = text_of(file_, kStepKey);
   const auto [stop, error] = std::from_chars(step.data(), step.data() + step.size(), step_);
@@ -162,11 +190,7 @@ int set_aside_checkpoints_after(const std::filesystem::path& folder, std::int64_
   int count = 0;
   // The newest first: a kill in between leaves no gap.
   for (auto path = paths.rbegin(); path != paths.rend() && step_of(*path) > step; ++path, ++count) {
-    std::filesystem::path aside = *path;
-    aside += kSetAside;
-    std::error_code error;
-    std::filesystem::rename(*path, aside, error);
-    if (error) fail("cannot rename {}: {}", path->string(), error.message());
+    set_aside(*path);
   }
   return count;
 }

@@ -29,8 +29,9 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& folder, std:
 class Checkpoint {
  public:
   // Errors (bad data): the file is missing, truncated, altered, of another kind or version; the message names
-  // the newest sound checkpoint beside it for --resume-from.
-  Checkpoint(const std::filesystem::path& path, std::string_view kind);
+  // the newest sound checkpoint beside it, and `option` ("--resume-from") where the command has one that
+  // takes it.
+  Checkpoint(const std::filesystem::path& path, std::string_view kind, std::string_view option = {});
 
   std::int64_t step() const { return step_; }
   const nlohmann::json& state() const { return state_; }
@@ -50,8 +51,8 @@ std::optional<std::filesystem::path> latest_checkpoint(const std::filesystem::pa
 // Removes all but the `keep` newest (keep >= 1).
 void prune_checkpoints(const std::filesystem::path& folder, int keep);
 
-// Renames those behind `step` by appending kSetAside, so that they are no checkpoints of the run any more but
-// nothing is lost. Gives their number.
+// Renames those behind `step` by appending kSetAside, and .2, .3... where an earlier one has that name, so
+// that they are no checkpoints of the run any more but nothing is lost. Gives their number.
 inline constexpr std::string_view kSetAside = ".set-aside";
 int set_aside_checkpoints_after(const std::filesystem::path& folder, std::int64_t step);
 

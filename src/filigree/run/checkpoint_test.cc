@@ -112,10 +112,25 @@ TEST(Checkpoint, SettingAsideLosesNothing) {
   }
 }
 
+TEST(Checkpoint, SettingAsideAgainKeepsWhatWasSetAsideBefore) {
+  const ScratchFolder folder;
+  const auto path = checkpoint_path(folder.path(), 15);
+  for (int round = 1; round <= 3; ++round) {
+    write(folder.path(), 15, {{"round", round}});
+    EXPECT_EQ(set_aside_checkpoints_after(folder.path(), 10), 1);
+  }
+  for (const auto& [suffix, round] : {std::pair{"", 1}, {".2", 2}, {".3", 3}}) {
+    std::filesystem::path aside = path;
+    aside += std::string(kSetAside) + suffix;
+    std::filesystem::rename(aside, path);
+    EXPECT_EQ(Checkpoint(path, "test").state().at("round"), round);
+  }
+}
+
 TEST(Checkpoint, ADamagedOneNamesTheNewestSoundOne) {
   const ScratchFolder folder;
   const auto error = [&](const std::filesystem::path& path) {
-    return error_of(ExitCode::kBadData, [&] { Checkpoint checkpoint(path, "test"); });
+    return error_of(ExitCode::kBadData, [&] { Checkpoint checkpoint(path, "test", "--resume-from"); });
   };
   const auto first = write(folder.path(), 1);
   const auto second = write(folder.path(), 2);
@@ -123,6 +138,9 @@ TEST(Checkpoint, ADamagedOneNamesTheNewestSoundOne) {
   flip_last_byte(third);
   EXPECT_EQ(error(third), third.string() + ": the file was altered: its checksum does not match; " +
                               "step-00000002.safetensors is sound: --resume-from " + second.string());
+  // A command without such an option does not offer it.
+  const std::string neutral = error_of(ExitCode::kBadData, [&] { Checkpoint checkpoint(third, "test"); });
+  EXPECT_TRUE(neutral.ends_with("; " + second.string() + " is sound")) << neutral;
   write_quickly(second, read_file(second).substr(0, 100));
   EXPECT_TRUE(contains(error(third), "--resume-from " + first.string()));
   EXPECT_TRUE(contains(error(second), "truncated"));

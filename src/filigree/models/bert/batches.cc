@@ -29,7 +29,7 @@ Batches::Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary,
       masker_(vocabulary, masking),
       seed_(seed) {
   corpus.check_vocabulary(vocabulary);
-  windows_ = cut_windows(corpus, vocabulary, sequence - (next_sentence ? 3 : 2));
+  windows_ = cut_windows(corpus, vocabulary, sequence - special_tokens(next_sentence));
   if (windows_.empty()) fail_data("the {} has no paragraph of {} tokens or more", name, kShortestWindow);
   if (next_sentence && windows_.front().document == windows_.back().document) {
     fail_data(

@@ -11,6 +11,9 @@
 
 namespace filigree::models {
 
+// [CLS] and the [SEP]s of a sequence.
+constexpr std::int64_t special_tokens(bool next_sentence) { return next_sentence ? 3 : 2; }
+
 class Batches {
  public:
   // `name` stands for the corpus in messages. Errors (bad data): the corpus was prepared with another
@@ -26,8 +29,8 @@ class Batches {
   // passes, each shuffled anew and masked anew. Not thread-safe (the order of the last pass is kept).
   MlmBatch training(std::int64_t index, std::int64_t size);
 
-  // Validation batch `index`: the corpus's sequences in an order and with masks that never change; wraps
-  // around.
+  // Validation batch `index`: the corpus's sequences in an order and with masks that never change, each
+  // once: the last batch is shorter, and those behind it are empty.
   MlmBatch validation(std::int64_t index, std::int64_t size) const;
 
  private:

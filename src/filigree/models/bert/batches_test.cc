@@ -90,8 +90,12 @@ TEST(Batches, EachPassVisitsEverySequenceOnceInANewOrderWithNewMasks) {
   Batches again(corpus, vocabulary, 18, false, {}, 1);
   (void)again.training(3, 7);
   EXPECT_EQ(again.training(1, count).ids, second.ids);
-  // Validation never changes.
+  // Validation never changes, visits all once and then ends.
   EXPECT_EQ(batches.validation(0, 8).ids, again.validation(0, 8).ids);
+  std::int64_t seen = 0;
+  for (std::int64_t i = 0; i * 8 < count; ++i) seen += batches.validation(i, 8).batch;
+  EXPECT_EQ(seen, count);
+  EXPECT_EQ(batches.validation((count + 7) / 8, 8).batch, 0);
 }
 
 TEST(Batches, NextSentenceHasTwoSegmentsAndHalfRandomSeconds) {

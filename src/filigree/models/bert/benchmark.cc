@@ -22,7 +22,12 @@ namespace {
 
 constexpr int kWarmUpPairs = 2;
 
-// Full sequences of random tokens, `predictions` of them to be predicted, all places different.
+// In each sequence.
+std::int64_t predictions_of(const PretrainOptions& options) {
+  return std::min(options.predictions, options.sequence);
+}
+
+// Full sequences of random tokens, predictions_of() of them to be predicted, all places different.
 MlmBatch random_batch(const PretrainOptions& options, std::uint64_t index) {
   Philox random(options.seed, Purpose::kTest, index);
   MlmBatch batch;
@@ -37,7 +42,7 @@ MlmBatch random_batch(const PretrainOptions& options, std::uint64_t index) {
       places[static_cast<std::size_t>(s)] = b * options.sequence + s;
     }
     random.shuffle(places);
-    places.resize(static_cast<std::size_t>(std::min(options.predictions, options.sequence)));
+    places.resize(static_cast<std::size_t>(predictions_of(options)));
     std::sort(places.begin(), places.end());
     for (const std::int64_t place : places) {
       batch.positions.push_back(place);
@@ -65,9 +70,8 @@ class Contender {
   // Of the timed steps, in their order.
   const std::vector<double>& seconds() const { return seconds_; }
 
-  double step_flops() const {
-    return bert_flops(model_->config(), options_.density, options_.sequence, options_.predictions).total() *
-           static_cast<double>(options_.batch);
+  double flops() const {
+    return step_flops(model_->config(), options_.batch, options_.sequence, predictions_of(options_));
   }
 
   std::int64_t parameters() const { return model_->parameters().element_count(); }
@@ -117,28 +121,27 @@ void run_pretrain_benchmark(const PretrainOptions& options) {
   const double ratio = median_ratio(sparse.seconds(), dense.seconds());
   if (!options.json) {
     fmt::print("step of the dense model   {:8.1f} ms   {:6.1f} GFLOP/s\n", 1e3 * dense_seconds,
-               dense.step_flops() / dense_seconds / 1e9);
+               dense.flops() / dense_seconds / 1e9);
     fmt::print("step of the sparse model  {:8.1f} ms   {:6.1f} GFLOP/s\n", 1e3 * sparse_seconds,
-               sparse.step_flops() / sparse_seconds / 1e9);
-    fmt::print("ratio {:.3f}; FLOPs alone would allow {:.3f}\n", ratio,
-               sparse.step_flops() / dense.step_flops());
+               sparse.flops() / sparse_seconds / 1e9);
+    fmt::print("ratio {:.3f}; FLOPs alone would allow {:.3f}\n", ratio, sparse.flops() / dense.flops());
     return;
   }
   const nlohmann::ordered_json line = {{"sparse_step_seconds", sparse_seconds},
                                        {"dense_step_seconds", dense_seconds},
                                        {"ratio", ratio},
-                                       {"flops_ratio", sparse.step_flops() / dense.step_flops()},
-                                       {"sparse_step_flops", sparse.step_flops()},
-                                       {"dense_step_flops", dense.step_flops()},
-                                       {"sparse_gflops", sparse.step_flops() / sparse_seconds / 1e9},
-                                       {"dense_gflops", dense.step_flops() / dense_seconds / 1e9},
+                                       {"flops_ratio", sparse.flops() / dense.flops()},
+                                       {"sparse_step_flops", sparse.flops()},
+                                       {"dense_step_flops", dense.flops()},
+                                       {"sparse_gflops", sparse.flops() / sparse_seconds / 1e9},
+                                       {"dense_gflops", dense.flops() / dense_seconds / 1e9},
                                        {"sparse_parameters", sparse.parameters()},
                                        {"dense_parameters", dense.parameters()},
                                        {"layers", options.layers},
                                        {"hidden", options.hidden},
                                        {"sequence", options.sequence},
                                        {"batch", options.batch},
-                                       {"predictions", options.predictions},
+                                       {"predictions", predictions_of(options)},
                                        {"vocabulary", options.vocabulary},
                                        {"density", options.density},
                                        {"block", options.block},

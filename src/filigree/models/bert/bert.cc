@@ -25,7 +25,7 @@ Tensor as_tensor(const std::vector<T>& values) {
 
 }  // namespace
 
-Bert::Bert(const BertConfig& config, std::uint64_t seed) : config_(config), seed_(seed) {
+Bert::Bert(const BertConfig& config, std::optional<std::uint64_t> seed) : config_(config), seed_(seed) {
   config_.check();
   const std::int64_t h = config_.hidden;
   words_ = &add_table("bert.embeddings.word_embeddings.weight", config_.vocabulary, h);
@@ -46,10 +46,17 @@ Bert::Bert(const BertConfig& config, std::uint64_t seed) : config_(config), seed
   }
 }
 
+Tensor Bert::constant(std::int64_t size, double value) const {
+  return at::full({size}, value, at::TensorOptions(at::kFloat).device(seed_ ? at::kCPU : at::kMeta));
+}
+
 Parameter& Bert::add_table(const std::string& name, std::int64_t rows, std::int64_t columns) {
-  const std::vector<float> values = truncated_normal_matrix(seed_, next_index_++, rows, columns);
-  return parameters_.add(as_tensor(values).clone().view({rows, columns}), /*decay=*/true,
-                         {{name, 0, {rows, columns}}});
+  const std::uint64_t index = next_index_++;
+  Tensor value = at::empty({rows, columns}, at::TensorOptions(at::kFloat).device(at::kMeta));
+  if (seed_) {
+    value = as_tensor(truncated_normal_matrix(*seed_, index, rows, columns)).clone().view({rows, columns});
+  }
+  return parameters_.add(std::move(value), /*decay=*/true, {{name, 0, {rows, columns}}});
 }
 
 Parameter& Bert::add_bias(const std::vector<std::string>& names, std::int64_t each) {
@@ -57,13 +64,12 @@ Parameter& Bert::add_bias(const std::vector<std::string>& names, std::int64_t ea
   for (const std::string& name : names)
     parts.push_back({name, static_cast<std::int64_t>(parts.size()) * each, {each}});
   const auto total = static_cast<std::int64_t>(names.size()) * each;
-  return parameters_.add(at::zeros({total}, at::kFloat), /*decay=*/false, std::move(parts));
+  return parameters_.add(constant(total, 0), /*decay=*/false, std::move(parts));
 }
 
 Bert::Norm Bert::add_norm(const std::string& name) {
   const std::int64_t h = config_.hidden;
-  Parameter& gamma =
-      parameters_.add(at::ones({h}, at::kFloat), /*decay=*/false, {{name + ".weight", 0, {h}}});
+  Parameter& gamma = parameters_.add(constant(h, 1), /*decay=*/false, {{name + ".weight", 0, {h}}});
   return {&gamma, &add_bias({name + ".bias"}, h)};
 }
 

@@ -5,6 +5,7 @@
 //
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "filigree/models/bert/batch.h"
@@ -17,8 +18,9 @@ namespace filigree::models {
 // comes first, the encoder's are those of its RobertaPreLayerNorm below the prefix bert).
 class Bert {
  public:
-  // Initialised as BERT: truncated normal of standard deviation 0.02, biases 0, norms 1 and 0.
-  Bert(const BertConfig& config, std::uint64_t seed);
+  // Initialised as BERT: truncated normal of standard deviation 0.02, biases 0, norms 1 and 0. Without a seed
+  // it has names and shapes alone, takes no memory and can do nothing before a checkpoint fills it.
+  Bert(const BertConfig& config, std::optional<std::uint64_t> seed);
   Bert(const Bert&) = delete;
   Bert& operator=(const Bert&) = delete;
 
@@ -61,6 +63,7 @@ class Bert {
     Norm output_norm;     // after the feed-forward part (post) or before it (pre)
   };
 
+  Tensor constant(std::int64_t size, double value) const;
   Parameter& add_table(const std::string& name, std::int64_t rows, std::int64_t columns);
   Parameter& add_bias(const std::vector<std::string>& names, std::int64_t each);
   Norm add_norm(const std::string& name);
@@ -72,7 +75,7 @@ class Bert {
   Tensor pooled(const Tensor& hidden, const MlmBatch& batch) const;
 
   BertConfig config_;
-  std::uint64_t seed_;
+  std::optional<std::uint64_t> seed_;
   std::uint64_t next_index_ = 0;  // of random streams
   ParameterList parameters_;
   std::vector<std::unique_ptr<EncoderMatrix>> matrices_;

@@ -9,8 +9,15 @@
 namespace filigree::models {
 namespace {
 
-constexpr const char* kFirstMoment = ".first_moment";
-constexpr const char* kSecondMoment = ".second_moment";
+// A parameter's tensors, and what a part's name ends in for each; the values alone serve for predicting.
+struct Stored {
+  Tensor Parameter::*tensor;
+  const char* suffix;
+};
+constexpr Stored kStored[] = {{&Parameter::value, ""},
+                              {&Parameter::first_moment, ".first_moment"},
+                              {&Parameter::second_moment, ".second_moment"}};
+
 constexpr const char* kRowOffsets = ".row_offsets";
 constexpr const char* kColumnIndices = ".column_indices";
 constexpr const char* kEverActive = ".ever_active";
@@ -25,12 +32,6 @@ std::vector<std::int64_t> length_of(const T& values) {
   return {static_cast<std::int64_t>(values.size())};
 }
 
-void read_part(const run::SafetensorsFile& file, const std::string& name, const ParameterPart& part,
-               const Tensor& to) {
-  const std::span<const float> values = file.get_as<float>(name, part.shape);
-  std::copy(values.begin(), values.end(), to.data_ptr<float>() + part.offset);
-}
-
 template <typename T>
 std::vector<T> read_vector(const run::SafetensorsFile& file, const std::string& name) {
   const auto shape = file.get(name).shape;
@@ -40,11 +41,10 @@ std::vector<T> read_vector(const run::SafetensorsFile& file, const std::string& 
 
 EncoderMatrix::Pattern read_pattern(const run::SafetensorsFile& file, const EncoderMatrix& matrix,
                                     const std::string& name) {
-  auto offsets = read_vector<std::int32_t>(file, name + kRowOffsets);
-  auto columns = read_vector<std::int32_t>(file, name + kColumnIndices);
   try {
     return std::make_shared<const sparse::BsrPattern>(matrix.out(), matrix.in(), matrix.block(),
-                                                      std::move(offsets), std::move(columns));
+                                                      read_vector<std::int32_t>(file, name + kRowOffsets),
+                                                      read_vector<std::int32_t>(file, name + kColumnIndices));
   } catch (const Error& error) {
     fail_data("{}: {}: {}", file.path().string(), name, error.what());
   }
@@ -52,17 +52,12 @@ EncoderMatrix::Pattern read_pattern(const run::SafetensorsFile& file, const Enco
 
 void read_patterns(const run::SafetensorsFile& file, Bert& model) {
   for (const auto& matrix : model.matrices()) {
+    if (!matrix->has_patterns()) continue;
     std::vector<EncoderMatrix::Pattern> patterns;
-    for (std::size_t p = 0; p < matrix->patterns().size(); ++p) {
-      const std::string& name = matrix->part_name(p);
-      auto pattern = read_pattern(file, *matrix, name);
-      if (pattern->block_count() != matrix->patterns()[p]->block_count()) {
-        fail_data("{}: {} has {} blocks, wanted {}", file.path().string(), name, pattern->block_count(),
-                  matrix->patterns()[p]->block_count());
-      }
-      patterns.push_back(std::move(pattern));
+    for (std::size_t p = 0; p < matrix->part_count(); ++p) {
+      patterns.push_back(read_pattern(file, *matrix, matrix->part_name(p)));
     }
-    if (!patterns.empty()) matrix->set_patterns(std::move(patterns));
+    matrix->set_patterns(std::move(patterns));
   }
 }
 
@@ -100,6 +95,53 @@ void check_masked(const run::SafetensorsFile& file, const EncoderMatrix& matrix,
     fail_data("{}: {}{} is not zero everywhere outside its pattern", file.path().string(),
               matrix.part_name(*part), suffix);
   }
+}
+
+// That the file holds all of these tensors, for a model of which only the shapes are there: its own size then
+// bounds the memory that is taken for them.
+void check_tensors(const run::SafetensorsFile& file, const Bert& model, std::span<const Stored> wanted) {
+  for (const auto& parameter : model.parameters()) {
+    for (const ParameterPart& part : parameter->parts) {
+      for (const Stored& stored : wanted) (void)file.get_as<float>(part.name + stored.suffix, part.shape);
+    }
+  }
+  for (const auto& matrix : model.matrices()) {
+    if (!matrix->has_patterns()) continue;
+    for (std::size_t p = 0; p < matrix->part_count(); ++p) {
+      const std::string& name = matrix->part_name(p);
+      const std::int64_t offsets[] = {matrix->out() / matrix->block() + 1};
+      const std::int64_t columns[] = {matrix->block_count()};
+      (void)file.get_as<std::int32_t>(name + kRowOffsets, offsets);
+      (void)file.get_as<std::int32_t>(name + kColumnIndices, columns);
+    }
+  }
+}
+
+void read_tensors(const run::SafetensorsFile& file, Bert& model, std::span<const Stored> wanted) {
+  for (const auto& parameter : model.parameters()) {
+    for (const Stored& stored : wanted) {
+      const Tensor whole = at::empty(parameter->value.sizes(), at::kFloat);
+      for (const ParameterPart& part : parameter->parts) {
+        const std::span<const float> values = file.get_as<float>(part.name + stored.suffix, part.shape);
+        std::copy(values.begin(), values.end(), whole.data_ptr<float>() + part.offset);
+      }
+      (*parameter).*stored.tensor = whole;
+    }
+    parameter->value.requires_grad_(true);
+  }
+}
+
+std::unique_ptr<Bert> load(const run::SafetensorsFile& file, const BertConfig& config,
+                           std::span<const Stored> wanted) {
+  auto model = std::make_unique<Bert>(config, std::nullopt);
+  check_tensors(file, *model, wanted);
+  read_patterns(file, *model);
+  read_tensors(file, *model, wanted);
+  for (const auto& matrix : model->matrices()) {
+    for (const Stored& stored : wanted)
+      check_masked(file, *matrix, matrix->parameter().*stored.tensor, stored.suffix);
+  }
+  return model;
 }
 
 // Names the first key in which two objects differ.
@@ -185,11 +227,10 @@ std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder,
   std::vector<run::TensorEntry> entries;
   for (const auto& parameter : model.parameters()) {
     for (const ParameterPart& part : parameter->parts) {
-      entries.push_back(run::tensor_entry<float>(part.name, part.shape, part_of(parameter->value, part)));
-      entries.push_back(run::tensor_entry<float>(part.name + kFirstMoment, part.shape,
-                                                 part_of(parameter->first_moment, part)));
-      entries.push_back(run::tensor_entry<float>(part.name + kSecondMoment, part.shape,
-                                                 part_of(parameter->second_moment, part)));
+      for (const Stored& stored : kStored) {
+        entries.push_back(run::tensor_entry<float>(part.name + stored.suffix, part.shape,
+                                                   part_of((*parameter).*stored.tensor, part)));
+      }
     }
   }
   for (const auto& matrix : model.matrices()) {
@@ -211,50 +252,24 @@ std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder,
                                {{"model", to_json(model.config())}, {"facts", facts}});
 }
 
-std::int64_t read_bert_training(const run::Checkpoint& checkpoint, Bert& model, SparseTraining& sparse,
+BertTraining load_bert_training(const run::Checkpoint& checkpoint, const BertConfig& config,
+                                const PatternSchedule& schedule, std::uint64_t seed,
                                 const nlohmann::json& facts) {
   const nlohmann::json& state = checkpoint.state();
-  check_same(state.value("model", nlohmann::json::object()), to_json(model.config()), "model");
+  check_same(state.value("model", nlohmann::json::object()), to_json(config), "model");
   check_same(state.value("facts", nlohmann::json::object()), facts, "training");
-  read_bert_values(checkpoint, model);
-  for (const auto& parameter : model.parameters()) {
-    for (const ParameterPart& part : parameter->parts) {
-      read_part(checkpoint.tensors(), part.name + kFirstMoment, part, parameter->first_moment);
-      read_part(checkpoint.tensors(), part.name + kSecondMoment, part, parameter->second_moment);
-    }
-  }
-  for (const auto& matrix : model.matrices()) {
-    check_masked(checkpoint.tensors(), *matrix, matrix->parameter().first_moment, kFirstMoment);
-    check_masked(checkpoint.tensors(), *matrix, matrix->parameter().second_moment, kSecondMoment);
-  }
-  read_histories(checkpoint.tensors(), model, sparse);
-  return checkpoint.step();
+  BertTraining training;
+  training.model = load(checkpoint.tensors(), config, kStored);
+  training.sparse = std::make_unique<SparseTraining>(training.model->matrices(), schedule, seed);
+  read_histories(checkpoint.tensors(), *training.model, *training.sparse);
+  training.step = checkpoint.step();
+  return training;
 }
 
 std::unique_ptr<Bert> load_bert(const run::Checkpoint& checkpoint) {
-  const BertConfig config =
-      bert_config_from_json(checkpoint.state().value("model", nlohmann::json::object()));
-  // The file's own size bounds the model before memory is taken for it.
-  (void)checkpoint.tensors().get_as<float>("bert.embeddings.word_embeddings.weight",
-                                           std::vector<std::int64_t>{config.vocabulary, config.hidden});
-  (void)checkpoint.tensors().get_as<float>("bert.embeddings.position_embeddings.weight",
-                                           std::vector<std::int64_t>{config.max_positions, config.hidden});
-  (void)checkpoint.tensors().get_as<float>(
-      "bert.encoder.layer." + std::to_string(config.layers - 1) + ".intermediate.dense.bias",
-      std::vector<std::int64_t>{config.intermediate});
-  auto model = std::make_unique<Bert>(config, /*seed=*/0);
-  read_bert_values(checkpoint, *model);
-  return model;
-}
-
-void read_bert_values(const run::Checkpoint& checkpoint, Bert& model) {
-  read_patterns(checkpoint.tensors(), model);
-  for (const auto& parameter : model.parameters()) {
-    for (const ParameterPart& part : parameter->parts)
-      read_part(checkpoint.tensors(), part.name, part, parameter->value);
-  }
-  for (const auto& matrix : model.matrices())
-    check_masked(checkpoint.tensors(), *matrix, matrix->parameter().value, "");
+  return load(checkpoint.tensors(),
+              bert_config_from_json(checkpoint.state().value("model", nlohmann::json::object())),
+              std::span(kStored).first(1));
 }
 
 }  // namespace filigree::models

@@ -19,22 +19,26 @@ nlohmann::json to_json(const BertConfig& config);
 BertConfig bert_config_from_json(const nlohmann::json& json);
 
 // Writes step-<step>.safetensors into `folder`. `facts` is kept as it is (seed, batch, data...):
-// read_bert_training compares it. Gives the path.
+// load_bert_training compares it. Gives the path.
 std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder, std::int64_t step,
                                             const Bert& model, const SparseTraining& sparse,
                                             const nlohmann::json& facts);
 
-// Puts a checkpoint's values, moments, patterns and history in place and gives its step.
+struct BertTraining {
+  std::unique_ptr<Bert> model;
+  std::unique_ptr<SparseTraining> sparse;
+  std::int64_t step = 0;
+};
+
+// The training that a checkpoint holds, to go on with. `schedule` and `seed` are those of the run.
 // Errors (usage): its model or facts differ from these, naming the first difference. Errors (bad data): a
 // tensor is missing or of another shape; a pattern that is not one.
-std::int64_t read_bert_training(const run::Checkpoint& checkpoint, Bert& model, SparseTraining& sparse,
+BertTraining load_bert_training(const run::Checkpoint& checkpoint, const BertConfig& config,
+                                const PatternSchedule& schedule, std::uint64_t seed,
                                 const nlohmann::json& facts);
 
-// Only the values and patterns.
-void read_bert_values(const run::Checkpoint& checkpoint, Bert& model);
-
-// The model of a checkpoint, for predicting. Errors (bad data): a description that fits no model or not the
-// tensors.
+// The model of a checkpoint, for predicting: it has no moments. Takes memory for what the file really holds.
+// Errors (bad data): a description that fits no model or not the tensors.
 std::unique_ptr<Bert> load_bert(const run::Checkpoint& checkpoint);
 
 }  // namespace filigree::models

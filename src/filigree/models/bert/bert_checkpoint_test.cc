@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <fstream>
 
 #include "filigree/base/error.h"
 #include "filigree/base/file.h"
@@ -13,13 +15,16 @@
 namespace filigree::models {
 namespace {
 
+constexpr PatternSchedule kSchedule{1000, 30, 0.5};
+
 struct Training {
   explicit Training(Storage storage, std::uint64_t seed) {
     BertConfig config = testing::small_config();
     if (storage != Storage::kDense) config.sparsity = {storage, 0.3, 4};
     model = std::make_unique<Bert>(config, seed);
-    sparse = std::make_unique<SparseTraining>(model->matrices(), PatternSchedule{1000, 30, 0.5}, seed);
+    sparse = std::make_unique<SparseTraining>(model->matrices(), kSchedule, seed);
   }
+  explicit Training(BertTraining loaded) : model(std::move(loaded.model)), sparse(std::move(loaded.sparse)) {}
   void run(std::int64_t from, std::int64_t to) {
     for (std::int64_t step = from; step <= to; ++step) {
       train_step(*model, testing::small_batch(4, static_cast<std::uint64_t>(step)), 2, {}, 1e-3, step);
@@ -37,9 +42,10 @@ TEST(BertCheckpoint, ResumesToTheSameBytes) {
     Training straight(storage, 1);
     straight.run(1, 7);
     const auto half = write_bert_checkpoint(folder.path(), 7, *straight.model, *straight.sparse, facts);
-    Training resumed(storage, 1);
     const run::Checkpoint checkpoint(half, kBertCheckpointKind);
-    EXPECT_EQ(read_bert_training(checkpoint, *resumed.model, *resumed.sparse, facts), 7);
+    BertTraining loaded = load_bert_training(checkpoint, straight.model->config(), kSchedule, 1, facts);
+    EXPECT_EQ(loaded.step, 7);
+    Training resumed(std::move(loaded));
     straight.run(8, 12);
     resumed.run(8, 12);
     const auto end = write_bert_checkpoint(folder.path(), 12, *straight.model, *straight.sparse, facts);
@@ -56,18 +62,21 @@ TEST(BertCheckpoint, RefusesAnotherModelOrOtherFacts) {
   const auto path =
       write_bert_checkpoint(folder.path(), 1, *training.model, *training.sparse, {{"batch", 4}});
   const run::Checkpoint checkpoint(path, kBertCheckpointKind);
-  EXPECT_THROW(read_bert_training(checkpoint, *training.model, *training.sparse, {{"batch", 8}}), Error);
-  Training dense(Storage::kDense, 1);
-  EXPECT_THROW(read_bert_training(checkpoint, *dense.model, *dense.sparse, {{"batch", 4}}), Error);
+  const auto load = [&](const BertConfig& config, const nlohmann::json& facts) {
+    (void)load_bert_training(checkpoint, config, kSchedule, 1, facts);
+  };
+  EXPECT_NO_THROW(load(training.model->config(), {{"batch", 4}}));
+  EXPECT_THROW(load(training.model->config(), {{"batch", 8}}), Error);
+  EXPECT_THROW(load(testing::small_config(), {{"batch", 4}}), Error);
 }
 
-// Writes the training's checkpoint, reads it into a second one and gives the error.
-std::string error_of_reading(const Training& written, const Training& read) {
+// Writes the training's checkpoint, reads it and gives the error.
+std::string error_of_reading(const Training& written) {
   test::TemporaryFolder folder;
   const auto path = write_bert_checkpoint(folder.path(), 1, *written.model, *written.sparse, {});
   const run::Checkpoint checkpoint(path, kBertCheckpointKind);
   try {
-    read_bert_training(checkpoint, *read.model, *read.sparse, {});
+    (void)load_bert_training(checkpoint, written.model->config(), kSchedule, 1, {});
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ExitCode::kBadData);
     return error.what();
@@ -78,21 +87,20 @@ std::string error_of_reading(const Training& written, const Training& read) {
 TEST(BertCheckpoint, RefusesAHistoryThatIsNotThePatterns) {
   const Training good(Storage::kSparse, 1);
   const auto& [name, history] = *good.sparse->histories().begin();
-  EXPECT_EQ(error_of_reading(good, Training(Storage::kSparse, 2)), "");
+  EXPECT_EQ(error_of_reading(good), "");
   const auto first = std::find(history.ever_active.begin(), history.ever_active.end(), 0);
   const auto empty_place = static_cast<std::int32_t>(first - history.ever_active.begin());
 
   Training born_elsewhere(Storage::kSparse, 1);
   born_elsewhere.sparse->histories().at(name).born_last = {empty_place};
-  EXPECT_NE(error_of_reading(born_elsewhere, good).find(name), std::string::npos);
+  EXPECT_NE(error_of_reading(born_elsewhere).find(name), std::string::npos);
   Training never_active(Storage::kSparse, 1);
   auto& active = never_active.sparse->histories().at(name).ever_active;
   std::fill(active.begin(), active.end(), 0);
-  EXPECT_NE(error_of_reading(never_active, good).find(name), std::string::npos);
+  EXPECT_NE(error_of_reading(never_active).find(name), std::string::npos);
 }
 
 TEST(BertCheckpoint, RefusesValuesBehindTheMask) {
-  const Training good(Storage::kMasked, 1);
   for (int which = 0; which < 3; ++which) {
     const Training bad(Storage::kMasked, 1);
     const EncoderMatrix& matrix = *bad.model->matrices().front();
@@ -107,7 +115,91 @@ TEST(BertCheckpoint, RefusesValuesBehindTheMask) {
     tensor.slice(0, matrix.out(), 2 * matrix.out())
         .index_put_({place[0], place[1]}, at::full({}, 1e-30F, at::kFloat));
     EXPECT_EQ(matrix.first_part_beyond_mask(tensor), std::optional<std::size_t>(1));
-    EXPECT_NE(error_of_reading(bad, good).find(matrix.part_name(1)), std::string::npos);
+    EXPECT_NE(error_of_reading(bad).find(matrix.part_name(1)), std::string::npos);
+  }
+}
+
+// Of this process, in MiB, since reset_peak().
+double peak_memory() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::strtod(line.c_str() + 6, nullptr) / 1024;
+  }
+  return 0;
+}
+void reset_peak() { std::ofstream("/proc/self/clear_refs") << "5"; }
+
+// A description of 200 million weights in a file of 0.3 MB that holds the first, the last and little between.
+TEST(BertCheckpoint, TakesNoMemoryForAModelThatTheFileDoesNotHold) {
+  test::TemporaryFolder folder;
+  BertConfig config = testing::small_config();
+  config.layers = 16;
+  config.hidden = 1024;
+  config.heads = 16;
+  config.intermediate = 4096;
+  const std::vector<float> zeros(64 * 1024);
+  std::vector<run::TensorEntry> tensors;
+  const auto add = [&](const std::string& name, std::vector<std::int64_t> shape) {
+    std::size_t count = 1;
+    for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
+    tensors.push_back(run::tensor_entry<float>(name, std::move(shape), std::span(zeros).first(count)));
+  };
+  add("bert.embeddings.word_embeddings.weight", {config.vocabulary, config.hidden});
+  add("bert.embeddings.position_embeddings.weight", {config.max_positions, config.hidden});
+  add("bert.encoder.layer.15.intermediate.dense.bias", {config.intermediate});
+  const auto path = run::write_checkpoint(folder.path(), kBertCheckpointKind, 1, tensors,
+                                          {{"model", to_json(config)}, {"facts", nlohmann::json::object()}});
+  const run::Checkpoint checkpoint(path, kBertCheckpointKind);
+  reset_peak();
+  const double before = peak_memory();
+  ASSERT_GT(before, 0);
+  try {
+    (void)load_bert(checkpoint);
+    ADD_FAILURE() << "it was loaded";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kBadData);
+    EXPECT_NE(std::string(error.what()).find("token_type_embeddings"), std::string::npos) << error.what();
+  }
+  EXPECT_LT(peak_memory() - before, 20);
+}
+
+TEST(BertCheckpoint, APredictorHasNoTrainingState) {
+  for (const Storage storage : {Storage::kDense, Storage::kSparse, Storage::kMasked}) {
+    test::TemporaryFolder folder;
+    Training training(storage, 1);
+    training.run(1, 6);
+    const auto path = write_bert_checkpoint(folder.path(), 6, *training.model, *training.sparse, {});
+    const auto model = load_bert(run::Checkpoint(path, kBertCheckpointKind));
+    for (const auto& parameter : model->parameters()) {
+      EXPECT_FALSE(parameter->first_moment.defined() || parameter->second_moment.defined());
+    }
+    const MlmBatch batch = testing::small_batch(4, 0);
+    EXPECT_TRUE(at::equal(model->predict(batch), training.model->predict(batch)));
+  }
+}
+
+// Left for loading, it draws nothing and takes nothing.
+TEST(Bert, WithoutASeedIsNamesAndShapes) {
+  for (const Storage storage : {Storage::kDense, Storage::kSparse, Storage::kMasked}) {
+    BertConfig config = testing::small_config();
+    config.next_sentence = true;
+    if (storage != Storage::kDense) config.sparsity = {storage, 0.3, 4};
+    const Bert drawn(config, 1);
+    const Bert shapes(config, std::nullopt);
+    ASSERT_EQ(shapes.parameters().size(), drawn.parameters().size());
+    for (std::size_t i = 0; i < shapes.parameters().size(); ++i) {
+      const Parameter& parameter = shapes.parameters()[i];
+      EXPECT_TRUE(parameter.value.is_meta());
+      EXPECT_FALSE(parameter.first_moment.defined());
+      EXPECT_EQ(parameter.value.sizes(), drawn.parameters()[i].value.sizes());
+      ASSERT_EQ(parameter.parts.size(), drawn.parameters()[i].parts.size());
+      for (std::size_t p = 0; p < parameter.parts.size(); ++p) {
+        EXPECT_EQ(parameter.parts[p].name, drawn.parameters()[i].parts[p].name);
+        EXPECT_EQ(parameter.parts[p].offset, drawn.parameters()[i].parts[p].offset);
+        EXPECT_EQ(parameter.parts[p].shape, drawn.parameters()[i].parts[p].shape);
+      }
+    }
+    for (const auto& matrix : shapes.matrices()) EXPECT_TRUE(matrix->patterns().empty());
   }
 }
 

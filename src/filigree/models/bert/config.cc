@@ -1,25 +1,55 @@
 #include "filigree/models/bert/config.h"
 
-#include <algorithm>
+#include <cstdlib>
+#include <numeric>
 
 #include "filigree/base/error.h"
 
 namespace filigree::models {
+namespace {
+
+// The divisor of `hidden` whose heads come nearest to the usual size.
+std::int64_t fitting_heads(std::int64_t hidden) {
+  std::int64_t best = 1;
+  for (std::int64_t heads = 2; heads <= hidden; ++heads) {
+    if (hidden % heads != 0) continue;
+    if (std::abs(hidden / heads - kUsualHead) < std::abs(hidden / best - kUsualHead)) best = heads;
+  }
+  return best;
+}
+
+std::int64_t next_multiple(std::int64_t value, std::int64_t factor) { return (value / factor + 1) * factor; }
+
+}  // namespace
+
+std::int64_t heads_of_usual_size(std::int64_t hidden) {
+  if (hidden < kUsualHead) return 1;
+  if (hidden % kUsualHead != 0) {
+    const std::int64_t nearest = (hidden + kUsualHead / 2) / kUsualHead * kUsualHead;
+    fail_usage("--hidden {} does not divide into heads of {}; use --hidden {}, or set --heads, such as {}",
+               hidden, kUsualHead, nearest, fitting_heads(hidden));
+  }
+  return hidden / kUsualHead;
+}
 
 void BertConfig::check() const {
-  if (hidden % heads != 0) {
-    fail_usage("--hidden {} is not divisible by --heads {}; heads of 64 are usual: --heads {}", hidden, heads,
-               std::max<std::int64_t>(1, hidden / 64));
-  }
-  if (sparsity.storage == Storage::kDense) return;
   const int b = sparsity.block;
+  const bool has_blocks = sparsity.storage != Storage::kDense;
+  if (has_blocks && b != 1 && b != 4 && b != 8 && b != 16) {
+    fail_usage("--block {} is no size of blocks; use 1, 4, 8 or 16", b);
+  }
+  if (hidden % heads != 0) {
+    fail_usage("--hidden {} is not divisible by --heads {}; use --heads {}", hidden, heads,
+               fitting_heads(hidden));
+  }
+  if (!has_blocks) return;
   if (hidden % b != 0) {
     fail_usage("--hidden {} is not divisible by --block {}; use a multiple, such as {}", hidden, b,
-               (hidden / b + 1) * b);
+               next_multiple(hidden, std::lcm<std::int64_t>(b, heads)));
   }
   if (intermediate % b != 0) {
     fail_usage("--intermediate {} is not divisible by --block {}; use a multiple, such as {}", intermediate,
-               b, (intermediate / b + 1) * b);
+               b, next_multiple(intermediate, b));
   }
 }
 

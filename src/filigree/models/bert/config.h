@@ -10,6 +10,13 @@ namespace filigree::models {
 
 enum class NormPlacement { kPost, kPre };
 
+// Dimensions of a head in BERT's own models.
+inline constexpr std::int64_t kUsualHead = 64;
+
+// Heads of kUsualHead dimensions in an encoder of width `hidden`; one head where it is narrower.
+// Errors (usage): a wider one that is no multiple.
+std::int64_t heads_of_usual_size(std::int64_t hidden);
+
 struct BertConfig {
   std::int64_t vocabulary = 8192;
   std::int64_t layers = 2;

@@ -40,12 +40,14 @@ FilledMask best_of(const float* log_p, const text::Vocabulary& vocabulary, int c
 
 }  // namespace
 
-MaskFiller::MaskFiller(const std::filesystem::path& run_folder)
+MaskFiller::MaskFiller(const std::filesystem::path& run_folder, const std::filesystem::path& wanted)
     : tokenizer_([&] {
-        (void)last_checkpoint(run_folder);  // a folder without one is told so before its vocabulary is missed
+        // A folder without one is told so before its vocabulary is missed.
+        if (wanted.empty()) (void)last_checkpoint(run_folder);
         return text::WordPieceTokenizer::load(run_folder);
       }()) {
-  const run::Checkpoint checkpoint(last_checkpoint(run_folder), kBertCheckpointKind);
+  const run::Checkpoint checkpoint(wanted.empty() ? last_checkpoint(run_folder) : wanted, kBertCheckpointKind,
+                                   "--checkpoint");
   model_ = load_bert(checkpoint);
   if (model_->config().vocabulary != tokenizer_.vocabulary().size()) {
     fail_data("{}: the model knows {} pieces, vocab.txt has {}", run_folder.string(),

@@ -18,11 +18,12 @@ struct FilledMask {
   std::vector<std::pair<std::string, double>> best;  // pieces and their probabilities, best first
 };
 
-// The model of a run's last checkpoint, with its vocabulary.
+// The model of one of a run's checkpoints, with its vocabulary.
 class MaskFiller {
  public:
-  // Errors (bad data): the folder holds no checkpoint or vocabulary, or they do not fit together.
-  explicit MaskFiller(const std::filesystem::path& run_folder);
+  // `checkpoint` empty: the run's last one. Errors (bad data): the folder holds no checkpoint or vocabulary,
+  // or they do not fit together.
+  explicit MaskFiller(const std::filesystem::path& run_folder, const std::filesystem::path& checkpoint = {});
   ~MaskFiller();
 
   // The `top` best pieces at each [MASK] of `text`.

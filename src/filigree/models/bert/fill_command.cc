@@ -11,6 +11,7 @@ namespace filigree::models {
 
 int bert_fill(const std::vector<std::string>& arguments) {
   std::filesystem::path run;
+  std::filesystem::path checkpoint;
   int top = 5;
   int threads = 0;
   bool json = false;
@@ -18,12 +19,13 @@ int bert_fill(const std::vector<std::string>& arguments) {
   run::Options options("bert fill", "Fill in the [MASK]s of texts with a pre-trained model.");
   options.positional("text", &texts, "texts with [MASK] where a word is wanted", /*required=*/true);
   options.add("run", &run, "folder of a pre-training run").metavar("FOLDER").required();
+  options.add("checkpoint", &checkpoint, "one of the run's checkpoints; by default the last").metavar("FILE");
   options.add("top", &top, "best pieces to show at each [MASK]").range(1, 1000);
   options.add("threads", &threads, "0 means all cores").range(0, 4096);
   options.add("json", &json, "print one line of JSON a text");
   if (!options.parse(arguments)) return 0;
   prepare_process(threads);
-  const MaskFiller filler(run);
+  const MaskFiller filler(run, checkpoint);
   for (const std::string& text : texts) {
     const std::vector<FilledMask> masks = filler.fill(text, top);
     if (json) {

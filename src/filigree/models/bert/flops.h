@@ -17,4 +17,9 @@ struct BertFlops {
 BertFlops bert_flops(const BertConfig& config, double density, std::int64_t sequence,
                      std::int64_t predictions);
 
+// Of a training step on `batch` full sequences with that many predictions each, as the model is stored: a
+// masked matrix costs what a dense one does.
+double step_flops(const BertConfig& config, std::int64_t batch, std::int64_t sequence,
+                  std::int64_t predictions);
+
 }  // namespace filigree::models

@@ -34,5 +34,16 @@ TEST(BertFlops, CountsTheHeadApart) {
   EXPECT_EQ(flops.total(), flops.encoder + flops.head);
 }
 
+TEST(BertFlops, AStepCostsWhatItsStorageCosts) {
+  BertConfig config = size(4, 256);
+  const double dense = bert_flops(config, 1, 128, 19).total();
+  const double sparse = bert_flops(config, 0.1, 128, 19).total();
+  EXPECT_EQ(step_flops(config, 16, 128, 19), 16 * dense);
+  config.sparsity = {Storage::kSparse, 0.1, 16};
+  EXPECT_EQ(step_flops(config, 16, 128, 19), 16 * sparse);
+  config.sparsity.storage = Storage::kMasked;
+  EXPECT_EQ(step_flops(config, 16, 128, 19), 16 * dense);
+}
+
 }  // namespace
 }  // namespace filigree::models

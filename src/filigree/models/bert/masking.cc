@@ -5,6 +5,11 @@
 
 namespace filigree::models {
 
+std::int64_t MaskingConfig::predictions(std::int64_t tokens) const {
+  const auto wanted = static_cast<std::int64_t>(std::llround(share * static_cast<double>(tokens)));
+  return std::min({std::max<std::int64_t>(1, wanted), most, tokens});
+}
+
 Masker::Masker(const text::Vocabulary& vocabulary, const MaskingConfig& config)
     : config_(config), mask_id_(vocabulary.mask_id()) {
   for (std::int32_t id = 0; id < vocabulary.size(); ++id) {
@@ -33,8 +38,7 @@ void Masker::mask(Philox& random, std::span<std::int32_t> ids, std::vector<std::
       words.push_back({i, i + 1});
     }
   }
-  const auto wanted = static_cast<std::int64_t>(std::llround(config_.share * static_cast<double>(tokens)));
-  const std::int64_t limit = std::min({std::max<std::int64_t>(1, wanted), config_.most, tokens});
+  const std::int64_t limit = config_.predictions(tokens);
 
   random.shuffle(words);
   const std::size_t first = places.size();

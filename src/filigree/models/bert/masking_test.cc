@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "filigree/models/bert/testing.h"
@@ -16,6 +17,20 @@ std::vector<std::int32_t> words_and_continuations(Philox& random, int count) {
   return ids;
 }
 
+// Pieces of the shortest word of which none is among `places`, which rise.
+std::size_t shortest_left(const text::Vocabulary& vocabulary, const std::vector<std::int32_t>& ids,
+                          const std::vector<std::int64_t>& places) {
+  std::size_t shortest = ids.size();
+  for (std::size_t begin = 1; begin + 1 < ids.size();) {  // [CLS] and [SEP] are none
+    std::size_t end = begin + 1;
+    while (end + 1 < ids.size() && vocabulary.is_continuation(ids[end])) ++end;
+    const bool chosen = std::binary_search(places.begin(), places.end(), static_cast<std::int64_t>(begin));
+    if (!chosen) shortest = std::min(shortest, end - begin);
+    begin = end;
+  }
+  return shortest;
+}
+
 TEST(Masker, PredictsTheAskedNumberInWholeWords) {
   const auto vocabulary = testing::small_vocabulary();
   const Masker masker(vocabulary, {0.15, 20, true});
@@ -27,7 +42,10 @@ TEST(Masker, PredictsTheAskedNumberInWholeWords) {
     std::vector<std::int64_t> places, labels;
     masker.mask(random, ids, places, labels);
     const auto limit = std::min<std::size_t>(20, static_cast<std::size_t>(std::llround(0.15 * tokens)));
+    EXPECT_EQ(limit, static_cast<std::size_t>(MaskingConfig{}.predictions(tokens)));
+    // Not more, and less only where no other word would have fitted.
     EXPECT_LE(places.size(), limit);
+    EXPECT_GT(shortest_left(vocabulary, original, places), limit - places.size());
     EXPECT_TRUE(std::is_sorted(places.begin(), places.end()));
     std::vector<bool> chosen(ids.size());
     for (std::size_t i = 0; i < places.size(); ++i) {

@@ -18,6 +18,7 @@
 #include "filigree/models/bert/flops.h"
 #include "filigree/models/bert/pretrain_report.h"
 #include "filigree/models/bert/record_batches.h"
+#include "filigree/models/bert/validation.h"
 #include "filigree/models/sparse_training.h"
 #include "filigree/run/run_folder.h"
 #include "filigree/text/tokenizer_config.h"
@@ -127,24 +128,34 @@ class Pretrainer {
 
   void start() {
     const bool resume = options_.resume || !options_.resume_from.empty();
-    // The model first: wrong sizes are found before a folder is made.
-    model_ = std::make_unique<Bert>(options_.model(data_.vocabulary.size()), options_.seed);
-    sparse_ = std::make_unique<SparseTraining>(
-        model_->matrices(), PatternSchedule{options_.steps, options_.updates, options_.prune_ratio},
-        options_.seed);
+    const BertConfig config = options_.model(data_.vocabulary.size());
+    const PatternSchedule moves{options_.steps, options_.updates, options_.prune_ratio};
+    const auto begin = [&] {
+      model_ = std::make_unique<Bert>(config, options_.seed);
+      sparse_ = std::make_unique<SparseTraining>(model_->matrices(), moves, options_.seed);
+    };
+    // Before a folder is made: what does not fit leaves none behind.
+    if (!resume) begin();
     folder_ = std::make_unique<run::RunFolder>(options_.run, resume);
     std::optional<std::filesystem::path> checkpoint;
     if (resume) {
       checkpoint = options_.resume_from.empty() ? run::latest_checkpoint(folder_->checkpoints())
                                                 : std::optional(checked_resume_from());
-      if (!checkpoint) log_warning("the run has no checkpoint yet: it starts at step 0");
+      if (!checkpoint) {
+        log_warning("the run has no checkpoint yet: it starts at step 0");
+        begin();
+      }
     }
     if (checkpoint) {
-      step_ =
-          read_bert_training(run::Checkpoint(*checkpoint, kBertCheckpointKind), *model_, *sparse_, facts());
+      BertTraining training =
+          load_bert_training(run::Checkpoint(*checkpoint, kBertCheckpointKind, "--resume-from"), config,
+                             moves, options_.seed, facts());
+      model_ = std::move(training.model);
+      sparse_ = std::move(training.sparse);
+      step_ = training.step;
       // After --resume-from an older one: the newer ones belong to a past that is given up, yet not lost.
       if (const int count = run::set_aside_checkpoints_after(folder_->checkpoints(), step_); count > 0) {
-        log_warning("later checkpoints set aside: {}, as {}/*{}; delete what you do not want", count,
+        log_warning("later checkpoints set aside: {}, as {}/*{}*; delete what you do not want", count,
                     folder_->checkpoints().string(), run::kSetAside);
       }
       for (const run::MetricRecord& record : run::read_metrics(folder_->metrics_file())) {
@@ -185,7 +196,10 @@ class Pretrainer {
       const std::int64_t step = step_ + 1;
       const MlmBatch batch = train_.training(step_, options_.batch);
       const double rate = schedule.at(step);
-      const StepResult result = guarded_step(batch, rate, step);
+      StepResult result;
+      guarded([&] {
+        result = train_step(*model_, batch, options_.accumulation, options_.optimizer, rate, step);
+      });
       step_ = step;
       const bool last = step == options_.steps;
       const bool checkpoint = step % checkpoint_every == 0 || last;
@@ -206,9 +220,11 @@ class Pretrainer {
     return ExitCode::kInterrupted;
   }
 
-  StepResult guarded_step(const MlmBatch& batch, double rate, std::int64_t step) {
+  // Runs a part of the training that fails on NaN and infinity; the error then says what is left.
+  template <typename F>
+  void guarded(F&& body) {
     try {
-      return train_step(*model_, batch, options_.accumulation, options_.optimizer, rate, step);
+      body();
     } catch (const Error& error) {
       if (error.code() != ExitCode::kFailed) throw;
       const auto kept = run::latest_checkpoint(folder_->checkpoints());
@@ -223,9 +239,9 @@ class Pretrainer {
   }
 
   double flops() const {
-    const double density = model_->config().sparsity.storage == Storage::kSparse ? options_.density : 1;
-    return bert_flops(model_->config(), density, options_.sequence, options_.predictions).total() *
-           static_cast<double>(options_.batch) * static_cast<double>(step_);
+    const std::int64_t tokens = options_.sequence - special_tokens(options_.next_sentence);
+    return static_cast<double>(step_) *
+           step_flops(model_->config(), options_.batch, options_.sequence, masking().predictions(tokens));
   }
 
   void update_pattern(std::int64_t step) {
@@ -259,31 +275,30 @@ class Pretrainer {
 
   void validate() {
     if (!valid_) return;
-    StepResult mean;
-    const std::int64_t whole = (valid_->sequences() + options_.batch - 1) / options_.batch;
-    const std::int64_t batches = std::min(options_.valid_batches, whole);
-    double predictions = 0;
-    double sequences = 0;
-    for (std::int64_t i = 0; i < batches; ++i) {
-      const MlmBatch batch = valid_->validation(i, options_.batch);
-      const StepResult result = evaluate(*model_, batch);
-      const auto count = static_cast<double>(batch.positions.size());
-      predictions += count;
-      mean.mlm += result.mlm * count;
-      mean.accuracy += result.accuracy * count;
-      sequences += static_cast<double>(batch.batch);
-      mean.next_accuracy += result.next_accuracy * static_cast<double>(batch.batch);
-    }
-    if (predictions == 0) return;
-    valid_loss_ = mean.mlm / predictions;
-    valid_accuracy_ = mean.accuracy / predictions;
-    run::MetricValues values = {
-        {"mlm_loss", valid_loss_}, {"accuracy", valid_accuracy_}, {"seconds", seconds()}, {"flops", flops()}};
-    if (options_.next_sentence) values.emplace_back("next_accuracy", mean.next_accuracy / sequences);
+    guarded([&] {
+      validated_ = models::validate(*model_, *valid_, options_.batch, options_.valid_batches, step_);
+    });
+    if (!validated_) return;
+    run::MetricValues values = {{"mlm_loss", validated_->mlm_loss},
+                                {"accuracy", validated_->accuracy},
+                                {"seconds", seconds()},
+                                {"flops", flops()}};
+    if (options_.next_sentence) values.emplace_back("next_accuracy", validated_->next_accuracy);
     folder_->metrics().write(step_, "valid", values);
   }
 
+  // A training step's loss is that of the weights before its update: those behind it are looked at here, or
+  // broken ones would push out a good checkpoint.
+  void check_weights() {
+    check_finite(model_->parameters(), step_);
+    if (validated_ && validated_->step == step_) return;
+    const MlmBatch batch = train_.training(step_, options_.batch);
+    const double loss = evaluate(*model_, slice(batch, 0, options_.batch / options_.accumulation)).loss;
+    if (!std::isfinite(loss)) fail("the loss is {} at step {}, after its update", loss, step_);
+  }
+
   void save() {
+    guarded([&] { check_weights(); });
     write_bert_checkpoint(folder_->checkpoints(), step_, *model_, *sparse_, facts());
     run::prune_checkpoints(folder_->checkpoints(), options_.keep_checkpoints);
     // Drawing the report takes long beside a small step: now and then, and at the end.
@@ -300,12 +315,11 @@ class Pretrainer {
 
   void finish(ExitCode code) {
     write_report();
-    if (code == ExitCode::kDone && std::isnan(valid_loss_)) {
+    if (code == ExitCode::kDone && !validated_) {
       // A run that was already complete when it was resumed.
       for (const run::MetricRecord& record : run::read_metrics(folder_->metrics_file())) {
         if (record.split != "valid") continue;
-        valid_loss_ = record.value("mlm_loss");
-        valid_accuracy_ = record.value("accuracy");
+        validated_ = Validation{record.step, record.value("mlm_loss"), record.value("accuracy")};
       }
     }
     if (options_.json) {
@@ -317,16 +331,18 @@ class Pretrainer {
                                      {"unigram_entropy", unigram_entropy()},
                                      {"coverage", sparse_->coverage()},
                                      {"report", folder_->report().string()}};
-      line["valid_loss"] =
-          std::isnan(valid_loss_) ? nlohmann::ordered_json() : nlohmann::ordered_json(valid_loss_);
-      line["valid_accuracy"] =
-          std::isnan(valid_accuracy_) ? nlohmann::ordered_json() : nlohmann::ordered_json(valid_accuracy_);
+      line["valid_loss"] = nullptr;
+      line["valid_accuracy"] = nullptr;
+      if (validated_) {
+        line["valid_loss"] = validated_->mlm_loss;
+        line["valid_accuracy"] = validated_->accuracy;
+      }
       fmt::print("{}\n", line.dump());
       return;
     }
-    if (!std::isnan(valid_loss_)) {
-      fmt::print("held-out loss    {:.3f} nats a prediction ({:.1f} % right)\n", valid_loss_,
-                 100 * valid_accuracy_);
+    if (validated_) {
+      fmt::print("held-out loss    {:.3f} nats a prediction ({:.1f} % right)\n", validated_->mlm_loss,
+                 100 * validated_->accuracy);
     }
     fmt::print("unigram entropy  {:.3f} nats\n", unigram_entropy());
     fmt::print("steps            {} of {} in {}\n", step_, options_.steps, format_duration(seconds()));
@@ -346,8 +362,7 @@ class Pretrainer {
   std::chrono::steady_clock::time_point start_time_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point last_report_ = std::chrono::steady_clock::now();
   bool warned_crowded_ = false;
-  double valid_loss_ = std::nan("");
-  double valid_accuracy_ = std::nan("");
+  std::optional<Validation> validated_;  // in this process
 };
 
 }  // namespace

@@ -28,6 +28,8 @@ int bert_pretrain(const std::vector<std::string>& arguments) {
   if (values.run.empty() && values.record_batches.empty()) {
     fail_usage("--run is missing: a new folder for configuration, metrics, checkpoints and report");
   }
+  // The run can be resumed from anywhere.
+  values.data = std::filesystem::absolute(values.data);
   return pretrain(values, options.to_toml());
 }
 

@@ -17,7 +17,8 @@ void PretrainOptions::describe(run::Options& options) {
   options.section("model", "Model");
   options.add("layers", &layers, "encoder layers").range(1, 1000);
   options.add("hidden", &hidden, "width of the encoder").range(1, 65536);
-  options.add("heads", &heads, "attention heads; 0 means heads of 64").range(0, 4096);
+  options.add("heads", &heads, "attention heads; 0 means heads of 64 (one head below that width)")
+      .range(0, 4096);
   options.add("intermediate", &intermediate, "width of the feed-forward part; 0 means 4 x hidden")
       .range(0, 1 << 20);
   options.add("max-positions", &max_positions, "rows of the position table").range(8, 1 << 20);
@@ -58,7 +59,8 @@ void PretrainOptions::describe(run::Options& options) {
 
   options.section("run", "The run");
   options.add("run", &run, "folder of the run: configuration, metrics, checkpoints, report")
-      .metavar("FOLDER");
+      .metavar("FOLDER")
+      .transient();
   options.add("resume", &resume, "go on from the run's last checkpoint").transient();
   options.add("resume-from", &resume_from, "go on from this checkpoint of the run")
       .metavar("FILE")
@@ -93,7 +95,7 @@ BertConfig PretrainOptions::model(std::int64_t vocabulary_size) const {
   config.vocabulary = vocabulary_size;
   config.layers = layers;
   config.hidden = hidden;
-  config.heads = heads > 0 ? heads : std::max<std::int64_t>(1, hidden / 64);
+  config.heads = heads > 0 ? heads : heads_of_usual_size(hidden);
   config.intermediate = intermediate > 0 ? intermediate : 4 * hidden;
   config.max_positions = std::max(max_positions, sequence);
   config.norm = norm == "pre" ? NormPlacement::kPre : NormPlacement::kPost;

@@ -64,11 +64,9 @@ void add_losses(const Records& records, double unigram_entropy, run::HtmlReport&
 }
 
 std::string pattern_picture(const sparse::BsrPattern& pattern) {
-  std::vector<std::int64_t> cells;
-  pattern.for_each_block([&](std::int64_t, std::int64_t row, std::int64_t column) {
-    cells.push_back(row * pattern.block_columns() + column);
-  });
-  return run::bitmap_svg(pattern.block_rows(), pattern.block_columns(), cells);
+  const std::vector<std::int32_t> ids = block_ids(pattern);
+  return run::bitmap_svg(pattern.block_rows(), pattern.block_columns(),
+                         std::vector<std::int64_t>(ids.begin(), ids.end()));
 }
 
 void add_patterns(const Bert& model, const SparseTraining& sparse, run::HtmlReport& report) {

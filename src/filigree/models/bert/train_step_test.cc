@@ -130,6 +130,28 @@ TEST(TrainStep, AGradientWhoseSquareOverflowsStopsIt) {
   EXPECT_TRUE(parameters[0].second_moment.isfinite().all().item<bool>());
 }
 
+TEST(CheckFinite, NamesTheTensorThatIsNotFinite) {
+  const Bert model(testing::small_config(), 1);
+  EXPECT_NO_THROW(check_finite(model.parameters(), 1));
+  const at::NoGradGuard no_grad;
+  for (const auto& parameter : model.parameters()) {
+    for (const Tensor& tensor : {parameter->value, parameter->first_moment, parameter->second_moment}) {
+      const ParameterPart& part = parameter->parts.back();
+      tensor.flatten()[part.offset] = INFINITY;
+      try {
+        check_finite(model.parameters(), 12);
+        ADD_FAILURE() << part.name;
+      } catch (const Error& error) {
+        const std::string message = error.what();
+        EXPECT_NE(message.find(part.name), std::string::npos) << message;
+        EXPECT_NE(message.find("inf at step 12"), std::string::npos) << message;
+        EXPECT_EQ(error.code(), ExitCode::kFailed);
+      }
+      tensor.flatten()[part.offset] = 0;
+    }
+  }
+}
+
 TEST(GradientNorm, NamesTheTensorThatIsNotFinite) {
   Bert model(testing::small_config(), 1);
   for (const auto& parameter : model.parameters())
