@@ -47,44 +47,35 @@ TEST(Layers, CommentsAndMarksAreRead) {
   EXPECT_EQ(layers.at("nn").may_include, Names{"base"});
 }
 
-std::string error_of(std::string_view text) {
-  try {
-    closed_layers(parse_layers(text));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+std::string error_in(std::string_view text) {
+  return test::error_of(ExitCode::kBadData, [&] { closed_layers(parse_layers(text)); });
 }
 
 TEST(Layers, ACycleIsAnError) {
-  EXPECT_EQ(error_of("a: b\nb: c\nc: a\n"), "layers.txt has a cycle: a -> b -> c -> a");
-  EXPECT_EQ(error_of("a: a\n"), "layers.txt has a cycle: a -> a");
+  EXPECT_EQ(error_in("a: b\nb: c\nc: a\n"), "layers.txt has a cycle: a -> b -> c -> a");
+  EXPECT_EQ(error_in("a: a\n"), "layers.txt has a cycle: a -> a");
 }
 
 TEST(Layers, MalformedListsAreErrors) {
-  EXPECT_EQ(error_of("base\n"), "layers.txt: no colon in 'base'");
-  EXPECT_EQ(error_of("base:\nbase:\n"), "layers.txt lists base twice");
-  EXPECT_EQ(error_of("base: ground\n"), "layers.txt: base names ground, which is not listed");
+  EXPECT_EQ(error_in("base\n"), "layers.txt: no colon in 'base'");
+  EXPECT_EQ(error_in("base:\nbase:\n"), "layers.txt lists base twice");
+  EXPECT_EQ(error_in("base: ground\n"), "layers.txt: base names ground, which is not listed");
 }
 
 // A tree of one file of each fault, and one that has none.
 TEST(Layers, ABadTreeIsFoundOut) {
   const test::TemporaryFolder root;
-  const auto write = [&](const std::filesystem::path& path, std::string_view text) {
-    std::filesystem::create_directories((root / path.string()).parent_path());
-    write_file_atomically(root / path.string(), text);
-  };
   const Layers layers = parse_layers("base:\nmiddle: base\ntop: middle\nnn: base +torch\n");
-  write("base/up.cc", "#include \"filigree/base/own.h\"\n#include \"filigree/middle/x.h\"\n");
-  write("base/deep/x_test.cc", "  #  include <ATen/ATen.h>\n");
-  write("middle/torch.h", "#include \"filigree/nn/torch.h\"\n");
-  write("middle/unknown.h", "#include \"filigree/nowhere/x.h\"\n");
-  write("stray/x.h", "");
-  write("top/good.cc",
-        "#include <vector>\n#include \"filigree/base/a.h\"\n#include \"filigree/middle/b.h\"\n"
-        "// #include \"filigree/nn/c.h\"\n#include MACRO\n");
-  write("nn/good.cc", "#include <torch/library.h>\n#include \"filigree/nn/torch.h\"\n");
-  write("CMakeLists.txt", "not a module");
+  root.write("base/up.cc", "#include \"filigree/base/own.h\"\n#include \"filigree/middle/x.h\"\n");
+  root.write("base/deep/x_test.cc", "  #  include <ATen/ATen.h>\n");
+  root.write("middle/torch.h", "#include \"filigree/nn/torch.h\"\n");
+  root.write("middle/unknown.h", "#include \"filigree/nowhere/x.h\"\n");
+  root.write("stray/x.h", "");
+  root.write("top/good.cc",
+             "#include <vector>\n#include \"filigree/base/a.h\"\n#include \"filigree/middle/b.h\"\n"
+             "// #include \"filigree/nn/c.h\"\n#include MACRO\n");
+  root.write("nn/good.cc", "#include <torch/library.h>\n#include \"filigree/nn/torch.h\"\n");
+  root.write("CMakeLists.txt", "not a module");
   EXPECT_EQ(
       layer_faults(layers, root.path()),
       (std::vector<std::string>{

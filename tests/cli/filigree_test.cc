@@ -3,17 +3,15 @@
 
 #include <string>
 
+#include "filigree/base/test_support.h"
 #include "support/run_program.h"
 
 namespace filigree {
 namespace {
 
+using test::contains;
 using test::Outcome;
 using test::run_program;
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 TEST(Filigree, HelpListsTheCommandsOnStdout) {
   for (const char* flag : {"--help", "-h", "help"}) {

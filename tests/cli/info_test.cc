@@ -4,18 +4,16 @@
 #include <string>
 
 #include "filigree/base/isa.h"
+#include "filigree/base/test_support.h"
 #include "support/run_program.h"
 
 namespace filigree {
 namespace {
 
 using nlohmann::json;
+using test::contains;
 using test::Outcome;
 using test::run_program;
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
 
 json info_json(const std::vector<std::string>& environment = {}) {
   const Outcome outcome = run_program({FILIGREE_PROGRAM, "info", "--json"}, environment);
@@ -34,7 +32,7 @@ TEST(Info, JsonHoldsEveryFact) {
   EXPECT_EQ(facts.at("threads"), facts.at("cores"));
   EXPECT_TRUE(facts.at("parallel") == "openmp" || facts.at("parallel") == "threads");
   EXPECT_EQ(facts.at("blas").at("threading"), "OpenMP");
-  EXPECT_TRUE(contains(facts.at("blas").at("file"), "openblas"));
+  EXPECT_TRUE(contains(facts.at("blas").at("file").get<std::string>(), "openblas"));
   EXPECT_EQ(facts.at("mpi").is_string(), FILIGREE_WITH_MPI == 1);
 }
 

@@ -1,7 +1,8 @@
-// What tests of several modules need: a folder of their own, a process to kill, a disk that fills up.
-// Included by tests only.
+// What tests of several modules need: a folder of their own, the message of an error, a process to kill, a
+// disk that fills up. Included by tests only.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/wait.h>
@@ -14,9 +15,19 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <system_error>
 
+#include "filigree/base/error.h"
+
 namespace filigree::test {
+
+// Without the syncing of write_file_atomically(): fuzzing writes thousands. The old file is removed because
+// ext4 syncs a file that is truncated and written again.
+inline void write_quickly(const std::filesystem::path& path, std::string_view content) {
+  std::filesystem::remove(path);
+  std::ofstream(path, std::ios::binary).write(content.data(), static_cast<std::streamsize>(content.size()));
+}
 
 // A new empty folder, removed with all it holds at the end.
 class TemporaryFolder {
@@ -34,11 +45,34 @@ class TemporaryFolder {
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  std::filesystem::path operator/(const std::filesystem::path& name) const { return path_ / name; }
+  // Writes the file `name` ("a/b.txt"), with the folders above it, and gives its path.
+  std::filesystem::path write(const std::filesystem::path& name, std::string_view content) const {
+    std::filesystem::create_directories((path_ / name).parent_path());
+    write_quickly(path_ / name, content);
+    return path_ / name;
+  }
 
  private:
   std::filesystem::path path_;
 };
+
+inline bool contains(std::string_view text, std::string_view part) {
+  return text.find(part) != std::string_view::npos;
+}
+
+// The message of the Error of `code` that body() must throw.
+template <typename F>
+std::string error_of(ExitCode code, F&& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    EXPECT_EQ(static_cast<int>(error.code()), static_cast<int>(code)) << error.what();
+    return error.what();
+  }
+  ADD_FAILURE() << "no error";
+  return {};
+}
 
 // Runs body() -> int in a child process. The body must not use threads that the parent started.
 class ChildProcess {

@@ -6,10 +6,15 @@
 #include <limits>
 
 #include "filigree/base/file.h"
-#include "filigree/run/test_files.h"
+#include "filigree/base/test_support.h"
 
 namespace filigree::run {
 namespace {
+
+using test::contains;
+using test::error_of;
+using test::TemporaryFolder;
+using test::write_quickly;
 
 constexpr std::array<float, 4> kWeights = {1, 2, 3, 4};
 
@@ -26,14 +31,14 @@ void flip_last_byte(const std::filesystem::path& path) {
 }
 
 TEST(Checkpoint, ComesBackAsItWasWritten) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const nlohmann::json state = {{"counter", std::numeric_limits<std::uint64_t>::max()},
                                 {"learning_rate", 0.1 + 0.2},
                                 {"tiny", std::numeric_limits<double>::denorm_min()},
                                 {"position", {{"file", 3}, {"offset", -1}}},
                                 {"name", "caf\xc3\xa9 \"\n"}};
   const auto path = write(folder.path(), 1234, state);
-  EXPECT_EQ(path, folder.path() / "step-00001234.safetensors");
+  EXPECT_EQ(path, folder / "step-00001234.safetensors");
   const Checkpoint checkpoint(path, "test");
   EXPECT_EQ(checkpoint.step(), 1234);
   EXPECT_EQ(checkpoint.state(), state);
@@ -42,8 +47,8 @@ TEST(Checkpoint, ComesBackAsItWasWritten) {
 }
 
 TEST(Checkpoint, BytesDependOnTheContentsAlone) {
-  const ScratchFolder a;
-  const ScratchFolder b;
+  const TemporaryFolder a;
+  const TemporaryFolder b;
   nlohmann::json first = {{"x", 1}};
   first["a"] = 2;
   nlohmann::json second = {{"a", 2}};
@@ -52,7 +57,7 @@ TEST(Checkpoint, BytesDependOnTheContentsAlone) {
 }
 
 TEST(Checkpoint, GoldenHeader) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const std::string content = read_file(write(folder.path(), 5, {{"seed", 1}}));
   // The checksum was computed apart from this code, as in tests/oracles/read_safetensors.py.
   const std::string header =
@@ -63,7 +68,7 @@ TEST(Checkpoint, GoldenHeader) {
 }
 
 TEST(Checkpoint, StatesThatJsonCannotHoldAreRefused) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   EXPECT_THROW(write(folder.path(), 1, {{"a", {1.0, std::numeric_limits<double>::quiet_NaN()}}}), Error);
   EXPECT_THROW(write(folder.path(), 1, nlohmann::json::array()), std::invalid_argument);
   EXPECT_THROW(write(folder.path(), -1), std::invalid_argument);
@@ -71,12 +76,12 @@ TEST(Checkpoint, StatesThatJsonCannotHoldAreRefused) {
 }
 
 TEST(Checkpoint, ListsByStepAndSkipsOtherFiles) {
-  const ScratchFolder folder;
-  EXPECT_EQ(latest_checkpoint(folder.path() / "missing"), std::nullopt);
+  const TemporaryFolder folder;
+  EXPECT_EQ(latest_checkpoint(folder / "missing"), std::nullopt);
   EXPECT_EQ(latest_checkpoint(folder.path()), std::nullopt);
   for (const char* name : {"step-00000099.safetensors.partial", "step-.safetensors", "step-x.safetensors",
                            "step--1.safetensors", "step-99", "other-00000099.safetensors", "step-.partial"}) {
-    write_quickly(folder.path() / name, "");
+    write_quickly(folder / name, "");
   }
   const auto large = write(folder.path(), 123456789);
   const auto small = write(folder.path(), 20);
@@ -85,7 +90,7 @@ TEST(Checkpoint, ListsByStepAndSkipsOtherFiles) {
 }
 
 TEST(Checkpoint, PruningKeepsTheNewest) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   for (int step = 1; step <= 5; ++step) write(folder.path(), step);
   prune_checkpoints(folder.path(), 9);
   EXPECT_EQ(list_checkpoints(folder.path()).size(), 5u);
@@ -97,7 +102,7 @@ TEST(Checkpoint, PruningKeepsTheNewest) {
 }
 
 TEST(Checkpoint, SettingAsideLosesNothing) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   for (const int step : {5, 10, 15, 100000000}) write(folder.path(), step, {{"step", step}});
   EXPECT_EQ(set_aside_checkpoints_after(folder.path(), 10), 2);
   EXPECT_EQ(set_aside_checkpoints_after(folder.path(), 10), 0);
@@ -128,7 +133,7 @@ TEST(Checkpoint, SettingAsideAgainKeepsWhatWasSetAsideBefore) {
 }
 
 TEST(Checkpoint, ADamagedOneNamesTheNewestSoundOne) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const auto error = [&](const std::filesystem::path& path) {
     return error_of(ExitCode::kBadData, [&] { Checkpoint checkpoint(path, "test", "--resume-from"); });
   };
@@ -144,19 +149,18 @@ TEST(Checkpoint, ADamagedOneNamesTheNewestSoundOne) {
   write_quickly(second, read_file(second).substr(0, 100));
   EXPECT_TRUE(contains(error(third), "--resume-from " + first.string()));
   EXPECT_TRUE(contains(error(second), "truncated"));
-  EXPECT_TRUE(
-      contains(error(folder.path() / "step-00000009.safetensors"), "--resume-from " + first.string()));
+  EXPECT_TRUE(contains(error(folder / "step-00000009.safetensors"), "--resume-from " + first.string()));
   write_quickly(first, "");
   EXPECT_TRUE(contains(error(third), "no other sound checkpoint"));
 }
 
 TEST(Checkpoint, OtherKindsVersionsAndFilesAreRefused) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const auto error = [&](const std::filesystem::path& path, std::string_view kind) {
     return error_of(ExitCode::kBadData, [&] { Checkpoint checkpoint(path, kind); });
   };
   EXPECT_TRUE(contains(error(write(folder.path(), 1), "bert"), "checkpoint of 'test', not of 'bert'"));
-  const auto path = folder.path() / "x";
+  const auto path = folder / "x";
   write_safetensors(path, {}, {});
   EXPECT_TRUE(contains(error(path, "test"), "it is no checkpoint"));
   write_safetensors(path, {}, {{"filigree.format", "2"}});

@@ -6,17 +6,22 @@
 #include <limits>
 
 #include "filigree/base/file.h"
-#include "filigree/run/test_files.h"
+#include "filigree/base/test_support.h"
 
 namespace filigree::run {
 namespace {
+
+using test::contains;
+using test::error_of;
+using test::TemporaryFolder;
+using test::write_quickly;
 
 constexpr const char* kHeader = "{\"format\":\"filigree-metrics\",\"version\":1}\n";
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 TEST(Metrics, Golden) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "metrics.jsonl";
+  const TemporaryFolder folder;
+  const auto path = folder / "metrics.jsonl";
   Metrics metrics(path);
   metrics.write(20, "train", {{"loss", 5.3}, {"tokens", 40960}, {"small", 1e-5}});
   metrics.write(20, "va\"lid", {{"nan", std::nan("")}, {"up", kInfinity}, {"down", -kInfinity}});
@@ -30,8 +35,8 @@ TEST(Metrics, Golden) {
 }
 
 TEST(Metrics, ValuesComeBackExactly) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "metrics.jsonl";
+  const TemporaryFolder folder;
+  const auto path = folder / "metrics.jsonl";
   const std::vector<double> values = {0.1 + 0.2, 1e300, -5e-324,   9007199254740993.0, -3,
                                       0,         -0.0,  kInfinity, -kInfinity,         std::nan("")};
   {
@@ -52,8 +57,8 @@ TEST(Metrics, ValuesComeBackExactly) {
 }
 
 TEST(Metrics, GoesOnWithAFileAndDropsATornLine) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "metrics.jsonl";
+  const TemporaryFolder folder;
+  const auto path = folder / "metrics.jsonl";
   const std::string whole = std::string(kHeader) + "{\"step\":1,\"split\":\"train\"}\n";
   // Torn at any byte of the second line, or in the header.
   for (std::size_t size = 0; size <= whole.size(); ++size) {
@@ -68,8 +73,8 @@ TEST(Metrics, GoesOnWithAFileAndDropsATornLine) {
 }
 
 TEST(Metrics, TruncatingForgetsLaterSteps) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "metrics.jsonl";
+  const TemporaryFolder folder;
+  const auto path = folder / "metrics.jsonl";
   Metrics metrics(path);
   for (int step = 1; step <= 4; ++step) {
     metrics.write(step, "train", {{"loss", 1.0 / step}});
@@ -86,16 +91,16 @@ TEST(Metrics, TruncatingForgetsLaterSteps) {
 }
 
 TEST(Metrics, MistakesOfTheCallerAreCaught) {
-  const ScratchFolder folder;
-  Metrics metrics(folder.path() / "metrics.jsonl");
+  const TemporaryFolder folder;
+  Metrics metrics(folder / "metrics.jsonl");
   EXPECT_THROW(metrics.write(1, "train", {{"step", 1}}), std::invalid_argument);
   EXPECT_THROW(metrics.write(1, "train", {{"a", 1}, {"a", 2}}), std::invalid_argument);
-  EXPECT_TRUE(read_metrics(folder.path() / "metrics.jsonl").empty());
+  EXPECT_TRUE(read_metrics(folder / "metrics.jsonl").empty());
 }
 
 TEST(Metrics, MalformedFilesNameTheLine) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "metrics.jsonl";
+  const TemporaryFolder folder;
+  const auto path = folder / "metrics.jsonl";
   error_of(ExitCode::kBadData, [&] { (void)read_metrics(path); });
   for (const char* line : {"", "x", "[]", "{}", R"({"step":1})", R"({"step":1.5,"split":"a"})",
                            R"({"step":1,"split":2})", R"({"step":1,"split":"a","v":"high"})",

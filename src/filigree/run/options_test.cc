@@ -7,10 +7,13 @@
 #include <random>
 
 #include "filigree/base/error.h"
-#include "filigree/run/test_files.h"
+#include "filigree/base/test_support.h"
 
 namespace filigree::run {
 namespace {
+
+using test::contains;
+using test::TemporaryFolder;
 
 using Arguments = std::vector<std::string>;
 
@@ -60,9 +63,8 @@ class Environment {
 };
 
 std::filesystem::path toml_file(std::string_view text, const std::string& name = "options.toml") {
-  std::filesystem::path path = std::filesystem::path(::testing::TempDir()) / name;
-  write_quickly(path, text);
-  return path;
+  static const TemporaryFolder folder;
+  return folder.write(name, text);
 }
 
 // The message of the usage error that `arguments` lead to; empty where there is none.

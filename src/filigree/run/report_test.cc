@@ -5,14 +5,17 @@
 #include <algorithm>
 
 #include "filigree/base/file.h"
+#include "filigree/base/test_support.h"
 #include "filigree/run/html.h"
 #include "filigree/run/svg_bitmap.h"
 #include "filigree/run/svg_chart.h"
-#include "filigree/run/test_files.h"
 #include "filigree/run/test_xml.h"
 
 namespace filigree::run {
 namespace {
+
+using test::contains;
+using test::TemporaryFolder;
 
 TEST(EscapeHtml, LeavesNoMarkup) {
   EXPECT_EQ(escape_html("<a href=\"x\" b='y'>&amp;"), "&lt;a href=&quot;x&quot; b=&#39;y&#39;&gt;&amp;amp;");
@@ -65,9 +68,9 @@ TEST(HtmlReport, NumbersAreSetToTheRight) {
 }
 
 TEST(HtmlReport, IsAPureFunctionAndWrittenWhole) {
-  const ScratchFolder folder;
-  sample().write(folder.path() / "report.html");
-  EXPECT_EQ(read_file(folder.path() / "report.html"), sample().html());
+  const TemporaryFolder folder;
+  sample().write(folder / "report.html");
+  EXPECT_EQ(read_file(folder / "report.html"), sample().html());
 }
 
 }  // namespace

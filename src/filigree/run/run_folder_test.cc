@@ -6,15 +6,20 @@
 
 #include "filigree/base/file.h"
 #include "filigree/base/log.h"
+#include "filigree/base/test_support.h"
 #include "filigree/run/checkpoint.h"
-#include "filigree/run/test_files.h"
 
 namespace filigree::run {
 namespace {
 
+using test::contains;
+using test::error_of;
+using test::TemporaryFolder;
+using test::write_quickly;
+
 TEST(RunFolder, HasTheLayoutOfARun) {
-  const ScratchFolder scratch;
-  const auto folder = scratch.path() / "a" / "run";
+  const TemporaryFolder scratch;
+  const auto folder = scratch / "a" / "run";
   RunFolder run(folder, /*resume=*/false);
   EXPECT_FALSE(RunFolder::holds_run(folder));
   run.write_config("seed = 1\n");
@@ -28,7 +33,7 @@ TEST(RunFolder, HasTheLayoutOfARun) {
 }
 
 TEST(RunFolder, AnEarlierRunIsKeptUnlessResumed) {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   RunFolder(scratch.path(), false).write_config("seed = 1\n");
   const std::string error = error_of(ExitCode::kUsage, [&] { RunFolder run(scratch.path(), false); });
   EXPECT_TRUE(contains(error, "already holds a run: go on with it by --resume"));
@@ -37,16 +42,16 @@ TEST(RunFolder, AnEarlierRunIsKeptUnlessResumed) {
 }
 
 TEST(RunFolder, WhatIsLeftOfARunIsProtectedToo) {
-  const ScratchFolder scratch;
-  RunFolder(scratch.path() / "metrics", false).metrics().write(1, "train", {});
-  error_of(ExitCode::kUsage, [&] { RunFolder run(scratch.path() / "metrics", false); });
-  std::filesystem::create_directories(scratch.path() / "checkpoints" / "checkpoints");
-  write_quickly(checkpoint_path(scratch.path() / "checkpoints" / "checkpoints", 1), "");
-  error_of(ExitCode::kUsage, [&] { RunFolder run(scratch.path() / "checkpoints", false); });
+  const TemporaryFolder scratch;
+  RunFolder(scratch / "metrics", false).metrics().write(1, "train", {});
+  error_of(ExitCode::kUsage, [&] { RunFolder run(scratch / "metrics", false); });
+  std::filesystem::create_directories(scratch / "checkpoints" / "checkpoints");
+  write_quickly(checkpoint_path(scratch / "checkpoints" / "checkpoints", 1), "");
+  error_of(ExitCode::kUsage, [&] { RunFolder run(scratch / "checkpoints", false); });
 }
 
 TEST(RunFolder, AStartThatWasKilledEarlyIsNoRun) {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   { RunFolder run(scratch.path(), false); }  // killed before write_config()
   const std::string error = error_of(ExitCode::kUsage, [&] { RunFolder run(scratch.path(), true); });
   EXPECT_TRUE(contains(error, "holds no run: leave out --resume"));
@@ -54,9 +59,9 @@ TEST(RunFolder, AStartThatWasKilledEarlyIsNoRun) {
 }
 
 TEST(RunFolder, ResumingNothingCreatesNothing) {
-  const ScratchFolder scratch;
-  error_of(ExitCode::kUsage, [&] { RunFolder run(scratch.path() / "new", true); });
-  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "new"));
+  const TemporaryFolder scratch;
+  error_of(ExitCode::kUsage, [&] { RunFolder run(scratch / "new", true); });
+  EXPECT_FALSE(std::filesystem::exists(scratch / "new"));
 }
 
 TEST(RunFolder, ANewRunLeavesTheFilesOfOthersAlone) {
@@ -68,11 +73,11 @@ TEST(RunFolder, ANewRunLeavesTheFilesOfOthersAlone) {
 }
 
 TEST(RunFolder, HalfWrittenFilesOfACrashAreRemoved) {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   RunFolder(scratch.path(), false).write_config("");
-  const auto report = scratch.path() / "report.html.partial";
-  const auto checkpoint = scratch.path() / "checkpoints" / "step-00000001.safetensors.partial";
-  const auto other = scratch.path() / "notes.txt";
+  const auto report = scratch / "report.html.partial";
+  const auto checkpoint = scratch / "checkpoints" / "step-00000001.safetensors.partial";
+  const auto other = scratch / "notes.txt";
   for (const auto& path : {report, checkpoint, other}) write_quickly(path, "x");
   const RunFolder run(scratch.path(), true);
   EXPECT_FALSE(std::filesystem::exists(report));
@@ -81,7 +86,7 @@ TEST(RunFolder, HalfWrittenFilesOfACrashAreRemoved) {
 }
 
 TEST(RunFolder, OneProcessAtATime) {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   {
     RunFolder run(scratch.path(), false);
     run.write_config("");
@@ -105,10 +110,10 @@ TEST(RunFolder, OneProcessAtATime) {
 }
 
 TEST(RunFolder, AFileIsNoFolder) {
-  const ScratchFolder scratch;
-  write_quickly(scratch.path() / "x", "");
+  const TemporaryFolder scratch;
+  write_quickly(scratch / "x", "");
   EXPECT_TRUE(
-      contains(error_of(ExitCode::kUsage, [&] { RunFolder run(scratch.path() / "x", false); }), "is a file"));
+      contains(error_of(ExitCode::kUsage, [&] { RunFolder run(scratch / "x", false); }), "is a file"));
 }
 
 }  // namespace

@@ -10,10 +10,15 @@
 #include <random>
 
 #include "filigree/base/file.h"
-#include "filigree/run/test_files.h"
+#include "filigree/base/test_support.h"
 
 namespace filigree::run {
 namespace {
+
+using test::contains;
+using test::error_of;
+using test::TemporaryFolder;
+using test::write_quickly;
 
 using Metadata = std::map<std::string, std::string>;
 
@@ -35,9 +40,9 @@ std::string raw_file(std::uint64_t length, const std::string& json, const std::s
 }
 
 std::string open_error(const std::string& content) {
-  const ScratchFolder folder;
-  write_quickly(folder.path() / "x.safetensors", content);
-  return error_of(ExitCode::kBadData, [&] { SafetensorsFile file(folder.path() / "x.safetensors"); });
+  const TemporaryFolder folder;
+  write_quickly(folder / "x.safetensors", content);
+  return error_of(ExitCode::kBadData, [&] { SafetensorsFile file(folder / "x.safetensors"); });
 }
 
 std::string json_error(const std::string& json, const std::string& data = "") {
@@ -45,8 +50,8 @@ std::string json_error(const std::string& json, const std::string& data = "") {
 }
 
 TEST(Safetensors, ComesBackAsItWasWritten) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "x.safetensors";
+  const TemporaryFolder folder;
+  const auto path = folder / "x.safetensors";
   write_safetensors(path, sample(), {{"kind", "te\"st\n\xc3\xa9"}});
   const SafetensorsFile file(path);
   file.verify();
@@ -68,27 +73,26 @@ TEST(Safetensors, ComesBackAsItWasWritten) {
 }
 
 TEST(Safetensors, WithoutTensors) {
-  const ScratchFolder folder;
-  write_safetensors(folder.path() / "x", {}, {});
-  const SafetensorsFile file(folder.path() / "x");
+  const TemporaryFolder folder;
+  write_safetensors(folder / "x", {}, {});
+  const SafetensorsFile file(folder / "x");
   file.verify();
   EXPECT_TRUE(file.names().empty());
 }
 
 // Whatever the order and the sizes, each tensor is aligned to its elements and the data to 64 bytes.
 TEST(Safetensors, TensorsAreAligned) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const std::vector<std::byte> bytes(64);
   for (int metadata = 0; metadata < 70; ++metadata) {
     const std::span<const std::byte> all(bytes);
     const std::vector<TensorEntry> tensors = {
         {"a", "U8", {3}, all.first(3)},   {"b", "F64", {1}, all.first(8)},  {"c", "BF16", {5}, all.first(10)},
         {"d", "F32", {3}, all.first(12)}, {"e", "I64", {2}, all.first(16)}, {"f", "BOOL", {1}, all.first(1)}};
-    write_safetensors(folder.path() / "x", tensors,
-                      {{"k", std::string(static_cast<std::size_t>(metadata), 'v')}});
-    const SafetensorsFile file(folder.path() / "x");
+    write_safetensors(folder / "x", tensors, {{"k", std::string(static_cast<std::size_t>(metadata), 'v')}});
+    const SafetensorsFile file(folder / "x");
     file.verify();
-    const std::string content = read_file(folder.path() / "x");
+    const std::string content = read_file(folder / "x");
     std::uint64_t length = 0;
     std::memcpy(&length, content.data(), sizeof length);
     EXPECT_EQ((sizeof length + length) % 64, 0u);
@@ -100,8 +104,8 @@ TEST(Safetensors, TensorsAreAligned) {
 }
 
 TEST(Safetensors, Golden) {
-  const ScratchFolder folder;
-  write_safetensors(folder.path() / "x", sample(), {{"kind", "test"}});
+  const TemporaryFolder folder;
+  write_safetensors(folder / "x", sample(), {{"kind", "test"}});
   const std::string json =
       R"({"__metadata__":{"filigree.checksum":"db9481b2831d4632b86754f17a13f087","kind":"test"},)"
       R"("mask":{"dtype":"U8","shape":[3],"data_offsets":[32,35]},)"
@@ -114,7 +118,7 @@ TEST(Safetensors, Golden) {
       "\0\0\xc0\x3f\0\0\0\xc0\0\0\0\0\0\0\x50\x40\x60\x42\xa2\x0d\0\xe0\x7f\x47"
       "\x01\0\xff"s;
   const std::string padding((64 - (8 + json.size()) % 64) % 64, ' ');
-  EXPECT_EQ(read_file(folder.path() / "x"), raw_file(json.size() + padding.size(), json + padding, data));
+  EXPECT_EQ(read_file(folder / "x"), raw_file(json.size() + padding.size(), json + padding, data));
 }
 
 // The bytes that PyPI's safetensors 0.8.0 wrote for these four arrays.
@@ -126,9 +130,9 @@ TEST(Safetensors, ReadsAFileOfTheReferenceImplementation) {
       R"("mask":{"dtype":"U8","shape":[3],"data_offsets":[18,21]},)"
       R"("b":{"dtype":"BOOL","shape":[1],"data_offsets":[21,22]}})";
   const std::string data = "\0\0\xc0\x3f\0\0\0\xc0\0\0\0\0\0\0P@\0<\x01\0\xff\x01"s;
-  const ScratchFolder folder;
-  write_quickly(folder.path() / "x", raw_file(0x108, json, data));
-  const SafetensorsFile file(folder.path() / "x");
+  const TemporaryFolder folder;
+  write_quickly(folder / "x", raw_file(0x108, json, data));
+  const SafetensorsFile file(folder / "x");
   EXPECT_EQ(file.metadata(), (Metadata{{"who", "PyPI"}}));
   EXPECT_EQ(file.names(), (std::vector<std::string>{"weights", "half", "mask", "b"}));
   const std::array<std::int64_t, 2> shape = {2, 2};
@@ -139,8 +143,8 @@ TEST(Safetensors, ReadsAFileOfTheReferenceImplementation) {
 }
 
 TEST(Safetensors, MistakesOfTheCallerAreCaught) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "x";
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
   const auto write = [&](const std::vector<TensorEntry>& tensors) { write_safetensors(path, tensors, {}); };
   const std::span<const std::byte> bytes = std::as_bytes(std::span(kWeights));
   EXPECT_THROW(write({{"a", "F32", {6}, bytes}, {"a", "F32", {6}, bytes}}), std::invalid_argument);
@@ -153,8 +157,8 @@ TEST(Safetensors, MistakesOfTheCallerAreCaught) {
 }
 
 TEST(Safetensors, GetNamesWhatDiffers) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "x.safetensors";
+  const TemporaryFolder folder;
+  const auto path = folder / "x.safetensors";
   write_safetensors(path, sample(), {});
   const SafetensorsFile file(path);
   const auto message = [&](auto&& body) { return error_of(ExitCode::kBadData, body); };
@@ -168,12 +172,12 @@ TEST(Safetensors, GetNamesWhatDiffers) {
 }
 
 TEST(Safetensors, FilesOfOthers) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   // A tensor that does not lie at a multiple of its element's size.
   const std::string json = R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
                            R"("b":{"dtype":"F32","shape":[1],"data_offsets":[1,5]}}  )";
-  write_quickly(folder.path() / "x", raw_file(json.size(), json, "12345"));
-  const SafetensorsFile file(folder.path() / "x");
+  write_quickly(folder / "x", raw_file(json.size(), json, "12345"));
+  const SafetensorsFile file(folder / "x");
   EXPECT_EQ(file.get("b").bytes.size(), 4u);
   const std::array<std::int64_t, 1> one = {1};
   EXPECT_TRUE(
@@ -198,8 +202,8 @@ TEST(Safetensors, ManyTensorsInTheirOrder) {
 }
 
 TEST(Safetensors, MalformedFiles) {
-  const ScratchFolder folder;
-  error_of(ExitCode::kBadData, [&] { SafetensorsFile file(folder.path() / "missing"); });
+  const TemporaryFolder folder;
+  error_of(ExitCode::kBadData, [&] { SafetensorsFile file(folder / "missing"); });
   EXPECT_TRUE(contains(open_error(""), "0 bytes"));
   EXPECT_TRUE(contains(open_error("1234567"), "7 bytes"));
   EXPECT_TRUE(contains(open_error(raw_file(~0ull, "{}")), "18446744073709551615"));
@@ -272,8 +276,8 @@ bool accepted(const std::filesystem::path& path) {
 }
 
 TEST(Safetensors, EveryTruncationIsSeen) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "x";
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
   write_safetensors(path, sample(), {{"kind", "test"}});
   const std::string content = read_file(path);
   for (std::size_t size = 0; size < content.size(); ++size) {
@@ -285,8 +289,8 @@ TEST(Safetensors, EveryTruncationIsSeen) {
 }
 
 TEST(Safetensors, EveryFlippedBitIsSeen) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "x";
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
   write_safetensors(path, sample(), {{"kind", "test"}});
   const std::string content = read_file(path);
   for (std::size_t position = 0; position < content.size(); ++position) {
@@ -302,8 +306,8 @@ TEST(Safetensors, EveryFlippedBitIsSeen) {
 }
 
 TEST(Safetensors, RandomDamageIsSeen) {
-  const ScratchFolder folder;
-  const auto path = folder.path() / "x";
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
   write_safetensors(path, sample(), {{"kind", "test"}});
   const std::string content = read_file(path);
   std::mt19937 random(1);

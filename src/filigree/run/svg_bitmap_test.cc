@@ -7,11 +7,13 @@
 #include <random>
 #include <set>
 
-#include "filigree/run/test_files.h"
+#include "filigree/base/test_support.h"
 #include "filigree/run/test_xml.h"
 
 namespace filigree::run {
 namespace {
+
+using test::contains;
 
 struct Picture {
   std::int64_t rows = 0;

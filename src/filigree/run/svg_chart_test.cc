@@ -7,11 +7,13 @@
 #include <limits>
 #include <sstream>
 
-#include "filigree/run/test_files.h"
+#include "filigree/base/test_support.h"
 #include "filigree/run/test_xml.h"
 
 namespace filigree::run {
 namespace {
+
+using test::contains;
 
 using Coordinates = std::vector<std::pair<double, double>>;
 

@@ -6,13 +6,18 @@
 #include <cmath>
 #include <cstring>
 
+#include "filigree/base/file.h"
 #include "filigree/base/philox.h"
+#include "filigree/base/test_support.h"
 #include "filigree/text/corpus_format.h"
 #include "filigree/text/corpus_writer.h"
 #include "filigree/text/testing.h"
 
 namespace filigree::text {
 namespace {
+
+using test::error_of;
+using test::TemporaryFolder;
 
 using Tokens = std::vector<std::int32_t>;
 using Documents = std::vector<std::vector<Tokens>>;
@@ -54,7 +59,7 @@ const Documents& small_documents() {
 }
 
 TEST(Corpus, GivesBackWhatWasWritten) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   Philox random(1, Purpose::kTest);
   for (const int size : {20, 65536, 65537}) {
     const Vocabulary vocabulary = numbered_vocabulary(size);
@@ -78,7 +83,7 @@ TEST(Corpus, GivesBackWhatWasWritten) {
 }
 
 TEST(Corpus, LeavesOutWhatIsEmpty) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Vocabulary vocabulary = numbered_vocabulary(20);
   const Corpus corpus(write_corpus(folder / "c.corpus", vocabulary, {{}, {{}, {5}, {}}, {{}}, {{6}}}));
   EXPECT_EQ(read_corpus(corpus), (Documents{{{5}}, {{6}}}));
@@ -90,7 +95,7 @@ TEST(Corpus, LeavesOutWhatIsEmpty) {
 }
 
 TEST(Corpus, UnigramEntropyIsThatOfTheCounts) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Corpus corpus(write_corpus(folder / "c.corpus", numbered_vocabulary(20), {{{5, 5, 6, 7}}}));
   EXPECT_NEAR(corpus.unigram_entropy(), 0.5 * std::log(2.0) + 0.5 * std::log(4.0), 1e-12);
   EXPECT_EQ(corpus.count_of(5), 2U);
@@ -98,7 +103,7 @@ TEST(Corpus, UnigramEntropyIsThatOfTheCounts) {
 }
 
 TEST(Corpus, AnotherVocabularyIsRefused) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Corpus corpus(write_corpus(folder / "c.corpus", numbered_vocabulary(20), small_documents()));
   const std::string message =
       error_of(ExitCode::kBadData, [&] { corpus.check_vocabulary(numbered_vocabulary(21)); });
@@ -106,7 +111,7 @@ TEST(Corpus, AnotherVocabularyIsRefused) {
 }
 
 TEST(Corpus, NothingIsLeftWithoutCommit) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   {
     CorpusWriter writer(folder / "c.corpus", numbered_vocabulary(20));
     writer.add_paragraph(Tokens{5});
@@ -116,14 +121,14 @@ TEST(Corpus, NothingIsLeftWithoutCommit) {
 }
 
 TEST(Corpus, TheWriterRefusesForeignTokens) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   CorpusWriter writer(folder / "c.corpus", numbered_vocabulary(20));
   (void)error_of(ExitCode::kFailed, [&] { writer.add_paragraph(Tokens{20}); });
   (void)error_of(ExitCode::kFailed, [&] { writer.add_paragraph(Tokens{-1}); });
 }
 
 TEST(Corpus, ReadingOutsideIsAnError) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const Corpus corpus(write_corpus(folder / "c.corpus", numbered_vocabulary(20), small_documents()));
   Tokens out(8);
   (void)error_of(ExitCode::kFailed, [&] { (void)corpus.paragraph_begin(4); });
@@ -165,9 +170,8 @@ TEST(Corpus, GoldenFile) {
   store(56, XXH3_64bits(golden.data() + 128, golden.size() - 128));
   store(120, XXH3_64bits(golden.data(), 120));
 
-  const TestFolder folder;
-  EXPECT_EQ(file_content(write_corpus(folder / "c.corpus", numbered_vocabulary(10), small_documents())),
-            golden);
+  const TemporaryFolder folder;
+  EXPECT_EQ(read_file(write_corpus(folder / "c.corpus", numbered_vocabulary(10), small_documents())), golden);
   // A change of the format that changes writer and golden bytes alike must also change this number, and the
   // version.
   EXPECT_EQ(XXH3_64bits(golden.data(), golden.size()), 17759406678528848295U);
@@ -177,7 +181,7 @@ class HostileCorpus : public ::testing::Test {
  protected:
   HostileCorpus() {
     path_ = write_corpus(folder_ / "c.corpus", numbered_vocabulary(20), small_documents());
-    good_ = file_content(path_);
+    good_ = read_file(path_);
   }
   // Opens and reads all of it; true where that ends in a bad-data error, and any other error fails the test.
   bool is_refused(const std::string& content) {
@@ -208,7 +212,7 @@ class HostileCorpus : public ::testing::Test {
     return sealed(content);
   }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
   std::filesystem::path path_;
   std::string good_;
 };

@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include "filigree/text/testing.h"
+#include "filigree/base/test_support.h"
 
 namespace filigree::text {
 namespace {
 
+using test::error_of;
+using test::TemporaryFolder;
+
 TEST(InputFiles, FoldersGiveTheirFilesSortedByPath) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("d/b.txt", "bb");
   folder.write("d/a/z.txt", "z");
   folder.write("d/a.txt", "");
@@ -25,7 +28,7 @@ TEST(InputFiles, FoldersGiveTheirFilesSortedByPath) {
 }
 
 TEST(InputFiles, WhatIsMissingOrEmptyIsAnError) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   std::filesystem::create_directory(folder / "d");
   const auto empty = folder.write("empty", "");
   const auto error = [](const std::filesystem::path& path) {

@@ -4,10 +4,13 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#include "filigree/text/testing.h"
+#include "filigree/base/test_support.h"
 
 namespace filigree::text {
 namespace {
+
+using test::error_of;
+using test::TemporaryFolder;
 
 std::string gzip(std::string_view text) {
   z_stream stream{};
@@ -45,7 +48,7 @@ std::string joined_lines(const std::filesystem::path& path) {
 }
 
 TEST(LineReader, CountsLinesAndBytes) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   LineReader reader(folder.write("a.txt", "one\r\n\nthree\nlast"));
   struct Line {
     std::string_view text;
@@ -64,7 +67,7 @@ TEST(LineReader, CountsLinesAndBytes) {
 }
 
 TEST(LineReader, ReadsCompressedFilesWhateverTheirNames) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::string text = some_text(20000);  // several buffers
   EXPECT_EQ(joined_lines(folder.write("plain", text)), text);
   EXPECT_EQ(joined_lines(folder.write("a.txt", gzip(text))), text);
@@ -74,7 +77,7 @@ TEST(LineReader, ReadsCompressedFilesWhateverTheirNames) {
 }
 
 TEST(LineReader, ReadsSeveralMembersAndFrames) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::string text = some_text(3000);
   const std::string skippable{"\x50\x2a\x4d\x18\x02\x00\x00\x00zz", 10};
   EXPECT_EQ(joined_lines(folder.write("a.gz", gzip(text) + gzip("") + gzip(text))), text + text);
@@ -85,7 +88,7 @@ TEST(LineReader, ReadsSeveralMembersAndFrames) {
 
 // Cut at any byte: an error that names the file and the byte, and never a silent short read.
 TEST(LineReader, EveryTruncationIsAnError) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::string text = some_text(40);
   for (const std::string& whole : {gzip(text), zstd(text)}) {
     for (std::size_t length = 4; length < whole.size(); ++length) {
@@ -98,7 +101,7 @@ TEST(LineReader, EveryTruncationIsAnError) {
 }
 
 TEST(LineReader, EveryAlteredByteOfCompressedDataIsFoundOrHarmless) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::string text = some_text(40);
   for (const std::string& whole : {gzip(text), zstd(text)}) {
     for (std::size_t place = 4; place < whole.size(); ++place) {
@@ -119,7 +122,7 @@ TEST(LineReader, EveryAlteredByteOfCompressedDataIsFoundOrHarmless) {
 }
 
 TEST(LineReader, SomethingElseBehindGzipDataIsAnError) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::string member = gzip("text\n");
   const auto path = folder.write("a.gz", member + "tail");
   EXPECT_NE(
@@ -128,7 +131,7 @@ TEST(LineReader, SomethingElseBehindGzipDataIsAnError) {
 }
 
 TEST(LineReader, ALineThatIsTooLongIsNamed) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::size_t limit = LineReader::kLongestLine;
   EXPECT_EQ(joined_lines(folder.write("fits", std::string(limit, 'x') + "\ny\n")).size(), limit + 3);
   for (const char* tail : {"", "\n"}) {
@@ -140,7 +143,7 @@ TEST(LineReader, ALineThatIsTooLongIsNamed) {
 }
 
 TEST(LineReader, AMissingFileAndAFolderAreErrors) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   EXPECT_NE(error_of(ExitCode::kBadData, [&] { LineReader reader(folder / "none"); }).find("No such file"),
             std::string::npos);
   EXPECT_NE(error_of(ExitCode::kBadData, [&] { LineReader reader(folder.path()); }).find("is a folder"),

@@ -7,18 +7,21 @@
 #include <csignal>
 #include <map>
 
+#include "filigree/base/file.h"
 #include "filigree/base/interrupt.h"
 #include "filigree/base/parallel.h"
 #include "filigree/base/philox.h"
+#include "filigree/base/test_support.h"
 #include "filigree/text/corpus.h"
-#include "filigree/text/testing.h"
 #include "filigree/text/tokenizer_config.h"
 #include "filigree/text/wordpiece.h"
 
 namespace filigree::text {
 namespace {
 
-bool contains(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+using test::contains;
+using test::error_of;
+using test::TemporaryFolder;
 
 // English-like text of several batches: words of a random lexicon, documents of 1 to 20 paragraphs.
 std::string made_up_text(std::size_t bytes) {
@@ -64,13 +67,13 @@ class PrepareTest : public ::testing::Test {
   std::map<std::string, std::string> output() const {
     std::map<std::string, std::string> files;
     for (const auto& entry : std::filesystem::directory_iterator(folder_ / "out")) {
-      files[entry.path().filename().string()] = file_content(entry.path());
+      files[entry.path().filename().string()] = read_file(entry.path());
     }
     return files;
   }
   void TearDown() override { set_thread_count(0); }
 
-  TestFolder folder_;
+  TemporaryFolder folder_;
 };
 
 TEST_F(PrepareTest, WritesWhatTheTokenizerGives) {
@@ -116,7 +119,7 @@ TEST_F(PrepareTest, AShareIsHeldOutAndNothingIsLost) {
   PrepareOptions job = options({input});
   job.valid_share = 0;
   const PrepareSummary whole = prepare(job);
-  job.vocabulary = folder_.write("vocab.txt", file_content(job.output / kVocabularyFile));
+  job.vocabulary = folder_.write("vocab.txt", read_file(job.output / kVocabularyFile));
   auto all = paragraphs_of(job.output / kTrainCorpusFile);
   job.valid_share = 0.2;
   for (const HeldOutUnit unit : {HeldOutUnit::kDocument, HeldOutUnit::kParagraph}) {

@@ -2,11 +2,14 @@
 
 #include <gtest/gtest.h>
 
-#include "filigree/text/testing.h"
+#include "filigree/base/test_support.h"
 #include "filigree/text/wordnet.h"
 
 namespace filigree::text {
 namespace {
+
+using test::error_of;
+using test::TemporaryFolder;
 
 struct Found {
   std::string text;
@@ -37,7 +40,7 @@ void PrintTo(const Found& found, std::ostream* out) {
 }
 
 TEST(TextFiles, BlankLinesAndFilesEndDocuments) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("d/a", "\n one\r\n two \n\n \t\u00A0\u3000\x0B\r\n\nthree\n\n");
   folder.write("d/b", "four\n\xE9\n");
   folder.write("d/c", "");
@@ -50,7 +53,7 @@ TEST(TextFiles, BlankLinesAndFilesEndDocuments) {
 }
 
 TEST(TextFiles, BatchesHaveABoundedSize) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   std::string text;
   for (int i = 0; i < 60000; ++i)
     text += fmt::format("paragraph {} {}\n{}", i, std::string(60, 'x'), i % 10 == 9 ? "\n" : "");
@@ -68,7 +71,7 @@ TEST(TextFiles, BatchesHaveABoundedSize) {
 }
 
 TEST(WordNet, ReadsGlossesByLexicographerFile) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::string licence = "  1 This is the licence. | not a gloss\n";
   folder.write("data.noun",
                licence +
@@ -92,7 +95,7 @@ TEST(WordNet, ReadsGlossesByLexicographerFile) {
 }
 
 TEST(WordNet, BadFilesAreErrors) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   EXPECT_NE(error_of(ExitCode::kBadData, [&] { open_wordnet({folder.path()}); }).find("wordnet-base"),
             std::string::npos);
   for (const char* line :

@@ -2,13 +2,16 @@
 
 #include <gtest/gtest.h>
 
-#include "filigree/text/testing.h"
+#include "filigree/base/test_support.h"
 
 namespace filigree::text {
 namespace {
 
+using test::error_of;
+using test::TemporaryFolder;
+
 TEST(TokenizerConfig, IsReadBack) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   for (const bool lower_case : {true, false}) {
     TokenizerConfig{lower_case}.save(folder / kTokenizerConfigFile);
     EXPECT_EQ(TokenizerConfig::load(folder / kTokenizerConfigFile).lower_case, lower_case);
@@ -16,7 +19,7 @@ TEST(TokenizerConfig, IsReadBack) {
 }
 
 TEST(TokenizerConfig, ReadsHuggingFacesFiles) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const auto load = [&](std::string_view json) {
     return TokenizerConfig::load(folder.write("c.json", json)).lower_case;
   };
@@ -27,7 +30,7 @@ TEST(TokenizerConfig, ReadsHuggingFacesFiles) {
 }
 
 TEST(TokenizerConfig, WhatCannotBeDoneIsAnError) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const auto error = [&](std::string_view json) {
     const auto path = folder.write("c.json", json);
     return error_of(ExitCode::kBadData, [&] { TokenizerConfig::load(path); });

@@ -3,15 +3,20 @@
 #include <gtest/gtest.h>
 #include <xxhash.h>
 
+#include "filigree/base/file.h"
+#include "filigree/base/test_support.h"
 #include "filigree/text/testing.h"
 
 namespace filigree::text {
 namespace {
 
+using test::error_of;
+using test::TemporaryFolder;
+
 constexpr std::string_view kSpecials = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n";
 
 std::string load_error(std::string_view content) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const auto path = folder.write("vocab.txt", content);
   return error_of(ExitCode::kBadData, [&] { Vocabulary::load(path); });
 }
@@ -32,7 +37,7 @@ TEST(Vocabulary, FindsPiecesAndKnowsTheirKind) {
 }
 
 TEST(Vocabulary, TheHashIsThatOfTheFileWithLineFeeds) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   const std::string content = std::string(kSpecials) + "a\n##b\n";
   const Vocabulary unix_lines = Vocabulary::load(folder.write("a.txt", content));
   EXPECT_EQ(unix_lines.hash(), XXH3_64bits(content.data(), content.size()));
@@ -42,7 +47,7 @@ TEST(Vocabulary, TheHashIsThatOfTheFileWithLineFeeds) {
       Vocabulary::load(folder.write("c.txt", "[PAD]\r\n[UNK]\r\n[CLS]\r\n[SEP]\r\n[MASK]\r\na\r\n##b\r\n"));
   EXPECT_EQ(windows_lines.hash(), unix_lines.hash());
   unix_lines.save(folder / "d.txt");
-  EXPECT_EQ(file_content(folder / "d.txt"), content);
+  EXPECT_EQ(read_file(folder / "d.txt"), content);
 }
 
 TEST(Vocabulary, SurvivesAMove) {

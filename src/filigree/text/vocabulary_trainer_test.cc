@@ -6,11 +6,13 @@
 #include <map>
 
 #include "filigree/base/philox.h"
-#include "filigree/text/testing.h"
+#include "filigree/base/test_support.h"
 #include "filigree/text/wordpiece.h"
 
 namespace filigree::text {
 namespace {
+
+using test::error_of;
 
 using Counts = std::map<std::string, std::uint64_t>;
 

@@ -8,11 +8,14 @@
 #include <set>
 
 #include "filigree/base/philox.h"
+#include "filigree/base/test_support.h"
 #include "filigree/text/testing.h"
 #include "filigree/text/utf8.h"
 
 namespace filigree::text {
 namespace {
+
+using test::TemporaryFolder;
 
 using Ids = std::vector<std::int32_t>;
 
@@ -65,7 +68,7 @@ TEST(WordPiece, SpecialPiecesAreTextUnlessKept) {
 }
 
 TEST(WordPiece, LoadsAFolder) {
-  const TestFolder folder;
+  const TemporaryFolder folder;
   folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nA\n");
   folder.write("tokenizer_config.json", R"({"do_lower_case": false})");
   const WordPieceTokenizer tokenizer = WordPieceTokenizer::load(folder.path());
