@@ -54,5 +54,7 @@ template <typename... Args>
 
 // Describes errno's value: "No space left on device".
 std::string errno_text(int error_number);
+// The same for a write that failed, with the cure where the disk is full.
+std::string write_errno_text(int error_number);
 
 }  // namespace filigree

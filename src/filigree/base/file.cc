@@ -13,24 +13,9 @@
 namespace filigree {
 namespace {
 
-class Descriptor {
- public:
-  Descriptor(const std::filesystem::path& path, int flags)
-      : value_(::open(path.c_str(), flags | O_CLOEXEC)) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int get() const { return value_; }
-
- private:
-  int value_;
-};
-
 // Opens for reading and gives the size; a folder is not a file.
 std::size_t size_of_open_file(const Descriptor& file, const std::filesystem::path& path) {
-  if (file.get() < 0) fail_data("cannot open {}: {}", path.string(), errno_text(errno));
+  if (!file.is_open()) fail_data("cannot open {}: {}", path.string(), errno_text(errno));
   struct stat status {};
   if (::fstat(file.get(), &status) != 0) fail_data("cannot read {}: {}", path.string(), errno_text(errno));
   if (S_ISDIR(status.st_mode)) fail_data("{} is a folder, not a file", path.string());
@@ -40,7 +25,7 @@ std::size_t size_of_open_file(const Descriptor& file, const std::filesystem::pat
 }  // namespace
 
 std::string read_file(const std::filesystem::path& path) {
-  const Descriptor file(path, O_RDONLY);
+  const Descriptor file = Descriptor::open(path, O_RDONLY);
   std::string content(size_of_open_file(file, path), '\0');
   std::size_t done = 0;
   while (done < content.size()) {
@@ -56,63 +41,38 @@ std::string read_file(const std::filesystem::path& path) {
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), partial_(path_) {
   partial_ += ".partial";
-  descriptor_ = ::open(partial_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (descriptor_ < 0) fail_with("create", errno);
+  file_ = Descriptor::open(partial_, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+  if (!file_.is_open()) fail_with("create", errno);
 }
 
 AtomicFile::~AtomicFile() {
-  if (descriptor_ < 0) return;
-  ::close(descriptor_);
-  ::unlink(partial_.c_str());
+  if (file_.is_open()) ::unlink(partial_.c_str());
 }
 
 void AtomicFile::fail_with(const char* action, int error_number) const {
-  fail("cannot {} {}: {}{}", action, partial_.string(), errno_text(error_number),
-       error_number == ENOSPC ? "; free some space and run the same command again" : "");
+  fail("cannot {} {}: {}", action, partial_.string(), write_errno_text(error_number));
 }
 
 void AtomicFile::write(const void* data, std::size_t bytes) {
-  const char* cursor = static_cast<const char*>(data);
+  const int error_number = write_all(file_, {static_cast<const char*>(data), bytes});
+  if (error_number != 0) fail_with("write", error_number);
   size_ += bytes;
-  while (bytes > 0) {
-    const ssize_t count = ::write(descriptor_, cursor, bytes);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_with("write", errno);
-    cursor += count;
-    bytes -= static_cast<std::size_t>(count);
-  }
 }
 
 void AtomicFile::overwrite(std::uint64_t offset, const void* data, std::size_t bytes) {
-  const char* cursor = static_cast<const char*>(data);
-  while (bytes > 0) {
-    const ssize_t count = ::pwrite(descriptor_, cursor, bytes, static_cast<off_t>(offset));
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_with("write", errno);
-    cursor += count;
-    offset += static_cast<std::uint64_t>(count);
-    bytes -= static_cast<std::size_t>(count);
-  }
+  const int error_number = write_all_at(file_, {static_cast<const char*>(data), bytes}, offset);
+  if (error_number != 0) fail_with("write", error_number);
 }
 
 void AtomicFile::commit() {
-  if (::fsync(descriptor_) != 0) fail_with("sync", errno);
-  const int closed = ::close(std::exchange(descriptor_, -1));
-  if (closed != 0) {
-    const int error_number = errno;
-    ::unlink(partial_.c_str());
-    fail_with("close", error_number);
-  }
-  if (::rename(partial_.c_str(), path_.c_str()) != 0) {
-    const int error_number = errno;
-    ::unlink(partial_.c_str());
-    fail_with("rename", error_number);
-  }
+  if (::fsync(file_.get()) != 0) fail_with("sync", errno);
+  if (::rename(partial_.c_str(), path_.c_str()) != 0) fail_with("rename", errno);
+  file_.close();  // what was synced cannot fail here any more
   const std::filesystem::path parent =
       path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
-  const Descriptor folder(parent, O_RDONLY | O_DIRECTORY);
+  const Descriptor folder = Descriptor::open(parent, O_RDONLY | O_DIRECTORY);
   // Some file systems cannot sync a folder; the rename itself has succeeded.
-  if (folder.get() >= 0) (void)::fsync(folder.get());
+  if (folder.is_open()) (void)::fsync(folder.get());
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {
@@ -122,7 +82,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const Descriptor file(path, O_RDONLY);
+  const Descriptor file = Descriptor::open(path, O_RDONLY);
   size_ = size_of_open_file(file, path);
   if (size_ == 0) return;
   void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);

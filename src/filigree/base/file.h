@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "filigree/base/descriptor.h"
+
 namespace filigree {
 
 // Errors (bad data): the file is missing or cannot be read.
@@ -35,7 +37,7 @@ class AtomicFile {
 
   std::filesystem::path path_;
   std::filesystem::path partial_;
-  int descriptor_ = -1;
+  Descriptor file_;
   std::uint64_t size_ = 0;
 };
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <system_error>
 
+#include "filigree/base/descriptor.h"
 #include "filigree/base/error.h"
 
 namespace filigree::cli {
@@ -34,11 +35,11 @@ std::vector<char*> exec_arguments(const std::filesystem::path& program,
   return argv;
 }
 
-std::string read_to_end(int descriptor) {
+std::string read_to_end(const Descriptor& file) {
   std::string text;
   std::array<char, 4096> buffer;
   for (;;) {
-    const ssize_t count = ::read(descriptor, buffer.data(), buffer.size());
+    const ssize_t count = ::read(file.get(), buffer.data(), buffer.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) return text;
     text.append(buffer.data(), static_cast<std::size_t>(count));
@@ -65,16 +66,17 @@ std::string torch_program_output(const std::vector<std::string>& arguments) {
   const std::filesystem::path program = required_torch_program();
   std::array<int, 2> pipe{};
   if (::pipe2(pipe.data(), O_CLOEXEC) != 0) fail("cannot make a pipe: {}", errno_text(errno));
+  const Descriptor reading(pipe[0]);
+  Descriptor writing(pipe[1]);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, pipe[1], STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, writing.get(), STDOUT_FILENO);
   pid_t child = 0;
   const int error_number = ::posix_spawn(&child, program.c_str(), &actions, nullptr,
                                          exec_arguments(program, arguments).data(), environ);
   posix_spawn_file_actions_destroy(&actions);
-  ::close(pipe[1]);
-  std::string output = error_number == 0 ? read_to_end(pipe[0]) : std::string();
-  ::close(pipe[0]);
+  writing.close();
+  std::string output = error_number == 0 ? read_to_end(reading) : std::string();
   if (error_number != 0) fail("cannot start {}: {}", program.string(), errno_text(error_number));
   int status = 0;
   while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {

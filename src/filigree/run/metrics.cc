@@ -1,7 +1,6 @@
 #include "filigree/run/metrics.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cmath>
@@ -114,13 +113,9 @@ Metrics::Metrics(std::filesystem::path path) : path_(std::move(path)) {
   open();
 }
 
-Metrics::~Metrics() {
-  if (descriptor_ >= 0) ::close(descriptor_);
-}
-
 void Metrics::open() {
-  descriptor_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC);
-  if (descriptor_ < 0) fail("cannot open {}: {}", path_.string(), errno_text(errno));
+  file_ = Descriptor::open(path_, O_WRONLY | O_APPEND);
+  if (!file_.is_open()) fail("cannot open {}: {}", path_.string(), errno_text(errno));
 }
 
 void Metrics::write(std::int64_t step, std::string_view split, const MetricValues& values) {
@@ -129,21 +124,14 @@ void Metrics::write(std::int64_t step, std::string_view split, const MetricValue
     if (json.contains(name)) throw std::invalid_argument("the metric '" + name + "' is given twice");
     json[name] = to_json(value);
   }
-  const std::string line = json.dump() + '\n';
-  std::size_t done = 0;
-  while (done < line.size()) {
-    const ssize_t count = ::write(descriptor_, line.data() + done, line.size() - done);
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail("cannot write {}: {}", path_.string(), errno_text(errno));
-    done += static_cast<std::size_t>(count);
-  }
+  const int error_number = write_all(file_, json.dump() + '\n');
+  if (error_number != 0) fail("cannot write {}: {}", path_.string(), write_errno_text(error_number));
 }
 
 void Metrics::truncate_after(std::int64_t step) {
   std::vector<Line> lines = read_lines(path_);
   std::erase_if(lines, [&](const Line& line) { return line.record.step > step; });
   write_lines(path_, lines);
-  ::close(std::exchange(descriptor_, -1));
   open();
 }
 

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "filigree/base/descriptor.h"
+
 namespace filigree::run {
 
 using MetricValues = std::vector<std::pair<std::string, double>>;
@@ -31,7 +33,6 @@ class Metrics {
   // Goes on after the last whole line of an existing file. Errors: the file cannot be opened, or (bad data)
   // it is no metrics file.
   explicit Metrics(std::filesystem::path path);
-  ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
 
@@ -47,7 +48,7 @@ class Metrics {
   void open();
 
   std::filesystem::path path_;
-  int descriptor_ = -1;
+  Descriptor file_;
 };
 
 // All records in order; a torn last line is dropped. Errors (bad data): the file is missing, or a line is

@@ -117,5 +117,17 @@ TEST(Metrics, MalformedFilesNameTheLine) {
   }
 }
 
+TEST(Metrics, AFullDiskIsNamedWithItsCure) {
+  const int code = test::run_on_small_disk(1 << 16, [](const std::filesystem::path& disk) {
+    Metrics metrics(disk / "metrics.jsonl");
+    const std::string error = error_of(ExitCode::kFailed, [&] {
+      for (int step = 0; step < 10'000; ++step) metrics.write(step, "train", {{"loss", 1.5}});
+    });
+    return contains(error, "metrics.jsonl: No space left on device; free some space") ? 0 : 1;
+  });
+  if (code == test::kCannotMount) GTEST_SKIP() << "cannot mount a small file system here";
+  EXPECT_EQ(code, 0);
+}
+
 }  // namespace
 }  // namespace filigree::run

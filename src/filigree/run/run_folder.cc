@@ -25,15 +25,14 @@ void create_folder(const std::filesystem::path& folder) {
 
 // Locks <folder>/.lock for this process. The system drops the lock when the process ends, however it ends, so
 // the file may stay; its content only serves the message.
-int take_lock(const std::filesystem::path& folder) {
+Descriptor take_lock(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / ".lock";
-  const int lock = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock < 0) fail("cannot create {}: {}", path.string(), errno_text(errno));
-  if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+  Descriptor lock = Descriptor::open(path, O_RDWR | O_CREAT, 0644);
+  if (!lock.is_open()) fail("cannot create {}: {}", path.string(), errno_text(errno));
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
     const int error_number = errno;
     char holder[32] = {};
-    const ssize_t count = ::read(lock, holder, sizeof holder - 1);
-    ::close(lock);
+    const ssize_t count = ::read(lock.get(), holder, sizeof holder - 1);
     if (error_number != EWOULDBLOCK) {
       fail("cannot lock {}: {}; put the run on a file system that has locks", path.string(),
            errno_text(error_number));
@@ -42,7 +41,7 @@ int take_lock(const std::filesystem::path& folder) {
                count > 0 ? " (" + std::string(holder) + ")" : "", folder.string());
   }
   const std::string holder = fmt::format("pid {}", ::getpid());
-  if (::ftruncate(lock, 0) != 0 || ::pwrite(lock, holder.data(), holder.size(), 0) < 0) {
+  if (::ftruncate(lock.get(), 0) != 0 || write_all(lock, holder) != 0) {
     log_warning("cannot write {}: {}", path.string(), errno_text(errno));
   }
   return lock;
@@ -83,25 +82,17 @@ RunFolder::RunFolder(std::filesystem::path folder, bool resume) : folder_(std::m
   }
   create_folder(checkpoints());
   lock_ = take_lock(folder_);
-  try {
-    // Asked under the lock: another process may have started a run since.
-    if (!resume && holds_run(folder_)) {
-      fail_usage("{} already holds a run: go on with it by --resume, or take another folder",
-                 folder_.string());
-    }
-    if (resume) {
-      remove_partial_files(folder_);
-      remove_partial_files(checkpoints());
-    }
-    log_file_ = std::make_unique<LogFile>(folder_ / "log.txt");
-    metrics_ = std::make_unique<Metrics>(metrics_file());
-  } catch (...) {
-    ::close(lock_);
-    throw;
+  // Asked under the lock: another process may have started a run since.
+  if (!resume && holds_run(folder_)) {
+    fail_usage("{} already holds a run: go on with it by --resume, or take another folder", folder_.string());
   }
+  if (resume) {
+    remove_partial_files(folder_);
+    remove_partial_files(checkpoints());
+  }
+  log_file_ = std::make_unique<LogFile>(folder_ / "log.txt");
+  metrics_ = std::make_unique<Metrics>(metrics_file());
 }
-
-RunFolder::~RunFolder() { ::close(lock_); }
 
 void RunFolder::write_config(std::string_view toml) const { write_file_atomically(config(), toml); }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string_view>
 
+#include "filigree/base/descriptor.h"
 #include "filigree/base/log.h"
 #include "filigree/run/metrics.h"
 
@@ -18,7 +19,6 @@ class RunFolder {
   // Errors (usage): the folder holds a run and `resume` is not set; it holds none and `resume` is set;
   // another process uses it.
   RunFolder(std::filesystem::path folder, bool resume);
-  ~RunFolder();
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;
 
@@ -40,7 +40,7 @@ class RunFolder {
 
  private:
   std::filesystem::path folder_;
-  int lock_ = -1;
+  Descriptor lock_;
   std::unique_ptr<LogFile> log_file_;
   std::unique_ptr<Metrics> metrics_;
 };

@@ -17,16 +17,13 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 18;
 }  // namespace
 
 FileInput::FileInput(const std::filesystem::path& path)
-    : path_(path), descriptor_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)), buffer_(kBufferBytes, '\0') {
-  if (descriptor_ < 0) fail_data("cannot open {}: {}", name(), errno_text(errno));
+    : path_(path), file_(Descriptor::open(path, O_RDONLY)), buffer_(kBufferBytes, '\0') {
+  if (!file_.is_open()) fail_data("cannot open {}: {}", name(), errno_text(errno));
   struct stat status {};
-  if (::fstat(descriptor_, &status) == 0 && S_ISDIR(status.st_mode)) {
-    ::close(descriptor_);
+  if (::fstat(file_.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
     fail_data("{} is a folder, not a file", name());
   }
 }
-
-FileInput::~FileInput() { ::close(descriptor_); }
 
 std::string_view FileInput::peek(std::size_t wanted) {
   while (end_ - begin_ < wanted) {
@@ -35,7 +32,7 @@ std::string_view FileInput::peek(std::size_t wanted) {
       end_ -= begin_;
       begin_ = 0;
     }
-    const ssize_t count = ::read(descriptor_, buffer_.data() + end_, buffer_.size() - end_);
+    const ssize_t count = ::read(file_.get(), buffer_.data() + end_, buffer_.size() - end_);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail_data("cannot read {} at byte {}: {}", name(), file_bytes_, errno_text(errno));
     if (count == 0) break;

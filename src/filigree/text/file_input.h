@@ -7,15 +7,14 @@
 #include <string>
 #include <string_view>
 
+#include "filigree/base/descriptor.h"
+
 namespace filigree::text {
 
 class FileInput {
  public:
   // Errors (bad data): the file is missing or a folder.
   explicit FileInput(const std::filesystem::path& path);
-  ~FileInput();
-  FileInput(const FileInput&) = delete;
-  FileInput& operator=(const FileInput&) = delete;
 
   // The bytes that are read but not consumed. Reads on while fewer than `wanted` are there; fewer than
   // `wanted` means the end of the file.
@@ -30,7 +29,7 @@ class FileInput {
 
  private:
   std::filesystem::path path_;
-  int descriptor_;
+  Descriptor file_;
   std::string buffer_;
   std::size_t begin_ = 0;
   std::size_t end_ = 0;

@@ -1,5 +1,6 @@
 #include "filigree/text/spill_file.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,17 +19,14 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 18;
 SpillFile::SpillFile(std::filesystem::path folder) : folder_(std::move(folder)) {
   if (folder_.empty()) folder_ = ".";
   std::string name = (folder_ / "filigree-spill-XXXXXX").string();
-  descriptor_ = ::mkstemp(name.data());
-  if (descriptor_ < 0) fail_with("create", errno);
+  file_ = Descriptor(::mkostemp(name.data(), O_CLOEXEC));
+  if (!file_.is_open()) fail_with("create", errno);
   ::unlink(name.c_str());
   buffer_.reserve(kBufferBytes);
 }
 
-SpillFile::~SpillFile() { ::close(descriptor_); }
-
 void SpillFile::fail_with(const char* action, int error_number) const {
-  fail("cannot {} a temporary file in {}: {}{}", action, folder_.string(), errno_text(error_number),
-       error_number == ENOSPC ? "; free some space and run the same command again" : "");
+  fail("cannot {} a temporary file in {}: {}", action, folder_.string(), write_errno_text(error_number));
 }
 
 void SpillFile::write(const void* data, std::size_t bytes) {
@@ -37,13 +35,8 @@ void SpillFile::write(const void* data, std::size_t bytes) {
 }
 
 void SpillFile::flush() {
-  std::string_view left = buffer_;
-  while (!left.empty()) {
-    const ssize_t count = ::write(descriptor_, left.data(), left.size());
-    if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail_with("write", errno);
-    left.remove_prefix(static_cast<std::size_t>(count));
-  }
+  const int error_number = write_all(file_, buffer_);
+  if (error_number != 0) fail_with("write", error_number);
   buffer_.clear();
 }
 
@@ -52,7 +45,7 @@ void SpillFile::replay(const std::function<void(std::string_view)>& sink) {
   buffer_.resize(kBufferBytes);
   off_t offset = 0;
   for (;;) {
-    const ssize_t count = ::pread(descriptor_, buffer_.data(), buffer_.size(), offset);
+    const ssize_t count = ::pread(file_.get(), buffer_.data(), buffer_.size(), offset);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail_with("read", errno);
     if (count == 0) break;

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "filigree/base/descriptor.h"
+
 namespace filigree::text {
 
 class SpillFile {
@@ -14,9 +16,6 @@ class SpillFile {
   // Lies in `folder`, so that it fills the disk that the user chose.
   // Errors: the folder cannot be written.
   explicit SpillFile(std::filesystem::path folder);
-  ~SpillFile();
-  SpillFile(const SpillFile&) = delete;
-  SpillFile& operator=(const SpillFile&) = delete;
 
   // Errors: a full disk.
   void write(const void* data, std::size_t bytes);
@@ -28,7 +27,7 @@ class SpillFile {
   [[noreturn]] void fail_with(const char* action, int error_number) const;
 
   std::filesystem::path folder_;
-  int descriptor_ = -1;
+  Descriptor file_;
   std::string buffer_;
 };
 
