@@ -118,7 +118,7 @@ TEST(Checkpoint, SettingAsideLosesNothing) {
 }
 
 TEST(Checkpoint, SettingAsideAgainKeepsWhatWasSetAsideBefore) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   const auto path = checkpoint_path(folder.path(), 15);
   for (int round = 1; round <= 3; ++round) {
     write(folder.path(), 15, {{"round", round}});

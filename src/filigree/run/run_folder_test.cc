@@ -65,7 +65,7 @@ TEST(RunFolder, ResumingNothingCreatesNothing) {
 }
 
 TEST(RunFolder, ANewRunLeavesTheFilesOfOthersAlone) {
-  const ScratchFolder scratch;
+  const TemporaryFolder scratch;
   const auto film = scratch.path() / "film.partial";
   write_quickly(film, "x");
   const RunFolder run(scratch.path(), false);

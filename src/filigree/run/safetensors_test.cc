@@ -187,7 +187,7 @@ TEST(Safetensors, FilesOfOthers) {
 
 // Also as many tensors as no model has: nothing may be quadratic in their number.
 TEST(Safetensors, ManyTensorsInTheirOrder) {
-  const ScratchFolder folder;
+  const TemporaryFolder folder;
   std::vector<TensorEntry> entries;
   const std::vector<std::int64_t> none = {0};
   constexpr int kCount = 100'000;
