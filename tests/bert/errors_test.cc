@@ -169,9 +169,8 @@ Arguments exploding(const std::filesystem::path& run, int steps, const Arguments
 TEST(PretrainErrors, BrokenWeightsNeverPushOutAGoodCheckpoint) {
   const TemporaryFolder folder;
   const std::filesystem::path run = folder / "run";
-  expect_error(
-      run_program(exploding(run, 40, {"--checkpoint-every", "1", "--keep-checkpoints", "1"})), 1,
-      {" at step ", "the last checkpoint is kept: "});
+  expect_error(run_program(exploding(run, 40, {"--checkpoint-every", "1", "--keep-checkpoints", "1"})), 1,
+               {" at step ", "the last checkpoint is kept: "});
   // The one that is left predicts something.
   const Outcome filled = run_program({FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), "a [MASK]"});
   EXPECT_EQ(filled.code, 0) << filled.err;
