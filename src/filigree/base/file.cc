@@ -26,9 +26,12 @@ std::size_t size_of_open_file(const Descriptor& file, const std::filesystem::pat
 
 std::string read_file(const std::filesystem::path& path) {
   const Descriptor file = Descriptor::open(path, O_RDONLY);
-  std::string content(size_of_open_file(file, path), '\0');
+  // The size is a hint: a pipe has none, and a file may grow.
+  constexpr std::size_t kMore = std::size_t{1} << 16;
+  std::string content(size_of_open_file(file, path) + 1, '\0');
   std::size_t done = 0;
-  while (done < content.size()) {
+  for (;;) {
+    if (done == content.size()) content.resize(done + kMore);
     const ssize_t count = ::read(file.get(), content.data() + done, content.size() - done);
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) fail_data("cannot read {}: {}", path.string(), errno_text(errno));

@@ -1,6 +1,8 @@
 #include "filigree/base/file.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -29,6 +31,19 @@ TEST(ReadFile, GivesEveryByte) {
   EXPECT_EQ(read_file(folder / "x"), content);
   write_file_atomically(folder / "empty", "");
   EXPECT_EQ(read_file(folder / "empty"), "");
+}
+
+// Its size is 0, or unknown, until it is read: a shell's <(command).
+TEST(ReadFile, ReadsAPipeToItsEnd) {
+  const TemporaryFolder folder;
+  const auto pipe = folder / "pipe";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::string content(200'000, 'x');
+  const test::ChildProcess writer([&] {
+    const Descriptor file = Descriptor::open(pipe, O_WRONLY);
+    return write_all(file, content) == 0 ? 0 : 1;
+  });
+  EXPECT_EQ(read_file(pipe), content);
 }
 
 TEST(ReadFile, NamesAMissingFile) {

@@ -114,5 +114,12 @@ TEST(BasicTokenizer, AgreesWithThePlainOneOnRandomText) {
   }
 }
 
+// Canonical order sorts runs of marks: a line of nothing else must not take quadratic time (minutes).
+TEST(BasicTokenizer, AVeryLongRunOfMarksIsOneWord) {
+  std::string text = "\u03A3";
+  for (int i = 0; i < 500'000; ++i) text += "\u0301\u0316";
+  EXPECT_EQ(uncased().words(text), std::vector<std::string>{"\u03C3"});
+}
+
 }  // namespace
 }  // namespace filigree::text

@@ -27,7 +27,14 @@ icu::UnicodeString folded(const icu::UnicodeString& token) {
   UErrorCode status = U_ZERO_ERROR;
   icu::UnicodeString lower(token);
   lower.toLower(icu::Locale::getRoot());
-  const icu::UnicodeString decomposed = canonical_decomposition().normalize(lower, status);
+  // Marks that will be dropped go first where they cannot part other marks from each other (those with a
+  // combining class): ICU sorts runs of marks by insertion, which takes hours for a line of nothing else.
+  icu::UnicodeString short_runs;
+  for (int32_t i = 0; i < lower.length(); i = lower.moveIndex32(i, 1)) {
+    const UChar32 c = lower.char32At(i);
+    if (u_charType(c) != U_NON_SPACING_MARK || u_getCombiningClass(c) == 0) short_runs.append(c);
+  }
+  const icu::UnicodeString decomposed = canonical_decomposition().normalize(short_runs, status);
   if (U_FAILURE(status)) fail("ICU cannot normalise a word: {}", u_errorName(status));
   icu::UnicodeString result;
   for (int32_t i = 0; i < decomposed.length(); i = decomposed.moveIndex32(i, 1)) {

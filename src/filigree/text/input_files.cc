@@ -21,6 +21,9 @@ std::vector<InputFile> files_of_folder(const fs::path& folder) {
   }
   if (error) fail_data("cannot read the folder {}: {}", folder.string(), error.message());
   if (files.empty()) fail_data("the folder {} holds no files", folder.string());
+  if (std::all_of(files.begin(), files.end(), [](const InputFile& file) { return file.bytes == 0; })) {
+    fail_data("the folder {} holds no text: its files are empty", folder.string());
+  }
   std::sort(files.begin(), files.end(),
             [](const InputFile& a, const InputFile& b) { return a.path.native() < b.path.native(); });
   return files;

@@ -14,7 +14,8 @@ struct InputFile {
 };
 
 // Files as given, each folder replaced by the regular files in and below it, sorted by path.
-// Errors (bad data): a name that does not exist, a folder without files, a named file that is empty.
+// Errors (bad data): a name that does not exist, a folder without files or with empty ones alone, a named
+// file that is empty.
 std::vector<InputFile> find_input_files(const std::vector<std::filesystem::path>& inputs);
 
 }  // namespace filigree::text

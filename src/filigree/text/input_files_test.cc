@@ -37,6 +37,9 @@ TEST(InputFiles, WhatIsMissingOrEmptyIsAnError) {
   EXPECT_NE(error(folder / "none").find("none cannot be read"), std::string::npos);
   EXPECT_NE(error(folder / "d").find("holds no files"), std::string::npos);
   EXPECT_NE(error(empty).find("empty is empty"), std::string::npos);
+  folder.write("d/a", "");
+  folder.write("d/b", "");
+  EXPECT_NE(error(folder / "d").find("holds no text"), std::string::npos);
 }
 
 }  // namespace

@@ -246,12 +246,29 @@ void tokenise(const PrepareOptions& options, const std::vector<std::filesystem::
       });
 }
 
+// What is written there would be read as text, by this run or the next.
+void check_output_outside(const std::filesystem::path& input, const std::filesystem::path& output) {
+  std::error_code error;
+  if (!std::filesystem::is_directory(input, error)) return;
+  const std::filesystem::path folder = std::filesystem::canonical(input, error);
+  const std::filesystem::path inside =
+      std::filesystem::weakly_canonical(std::filesystem::absolute(output), error);
+  const auto [end, rest] = std::mismatch(folder.begin(), folder.end(), inside.begin(), inside.end());
+  if (end == folder.end()) {
+    fail_usage(
+        "the output {} lies in the input folder {}, whose files are all read as text; name another folder",
+        output.string(), input.string());
+  }
+}
+
 void check(const PrepareOptions& options) {
   if (options.inputs.empty()) fail_usage("there is no input; name files or folders of text");
   if (options.output.empty()) fail_usage("there is no output folder; pass --output DIR");
   if (!(options.valid_share >= 0 && options.valid_share < 1)) {
     fail_usage("the held-out share is {}; it must be at least 0 and below 1", options.valid_share);
   }
+  for (const auto& input : options.inputs) check_output_outside(input, options.output);
+  for (const auto& input : options.valid_inputs) check_output_outside(input, options.output);
   std::error_code error;
   std::filesystem::create_directories(options.output, error);
   if (error) fail("cannot make the folder {}: {}", options.output.string(), error.message());

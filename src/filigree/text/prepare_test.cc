@@ -99,6 +99,20 @@ TEST_F(PrepareTest, WritesWhatTheTokenizerGives) {
   EXPECT_FALSE(output().contains(kValidCorpusFile));
 }
 
+TEST_F(PrepareTest, AnOutputAmongItsInputsIsRefused) {
+  std::filesystem::create_directories(folder_ / "text");
+  folder_.write("text/a.txt", made_up_text(10000));
+  for (const char* output : {"text", "text/out", "text/../text/deep/out"}) {
+    PrepareOptions job = options({folder_ / "text"});
+    job.output = folder_ / output;
+    EXPECT_TRUE(contains(error_of(ExitCode::kUsage, [&] { prepare(job); }), "name another folder")) << output;
+    EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_ / "text"), {}), 1);
+  }
+  PrepareOptions beside = options({folder_ / "text"});
+  beside.output = folder_ / "text-out";
+  EXPECT_GT(prepare(beside).train.tokens, 0U);
+}
+
 TEST_F(PrepareTest, SameBytesForAnyNumberOfThreads) {
   PrepareOptions job = options({folder_.write("a.txt", made_up_text(3000000))});
   std::map<std::string, std::string> first;

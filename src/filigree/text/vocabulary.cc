@@ -13,6 +13,10 @@
 namespace filigree::text {
 namespace {
 
+// Bytes. Words beyond 100 characters are unknown to BERT; what is far longer is no piece, and would only cost
+// the trie its depth.
+constexpr std::size_t kLongestPiece = 1000;
+
 std::string as_file(const std::vector<std::string>& pieces) {
   std::string content;
   for (const std::string& piece : pieces) content.append(piece).push_back('\n');
@@ -34,6 +38,10 @@ Vocabulary::Vocabulary(std::vector<std::string> pieces, const std::string& origi
       fail_data("{}:{}: an empty line; each line holds one piece, so remove it", origin, line);
     if (first_invalid_utf8(piece) != kValidUtf8) {
       fail_data("{}:{}: the piece is not valid UTF-8; save the file as UTF-8", origin, line);
+    }
+    if (piece.size() > kLongestPiece) {
+      fail_data("{}:{}: a piece of {} bytes matches no word; is this a vocabulary?", origin, line,
+                piece.size());
     }
     const auto [known, added] = ids_.emplace(piece, static_cast<std::int32_t>(i));
     if (!added) {

@@ -66,6 +66,10 @@ TEST(Vocabulary, BadFilesAreNamedWithLineAndCure) {
             std::string::npos);
   EXPECT_NE(load_error("[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n").find("has no piece [MASK]"), std::string::npos);
   EXPECT_NE(load_error("").find("is empty"), std::string::npos);
+  // As deep as the trie would be.
+  EXPECT_NE(load_error(std::string(kSpecials) + std::string(300'000, 'a') + "\n")
+                .find("vocab.txt:6: a piece of 300000"),
+            std::string::npos);
   EXPECT_NE(
       error_of(ExitCode::kBadData, [] { Vocabulary::load("/nowhere/vocab.txt"); }).find("/nowhere/vocab.txt"),
       std::string::npos);
