@@ -1,6 +1,7 @@
 #include "filigree/base/file.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,6 +21,14 @@ std::size_t size_of_open_file(const Descriptor& file, const std::filesystem::pat
   if (::fstat(file.get(), &status) != 0) fail_data("cannot read {}: {}", path.string(), errno_text(errno));
   if (S_ISDIR(status.st_mode)) fail_data("{} is a folder, not a file", path.string());
   return static_cast<std::size_t>(status.st_size);
+}
+
+// True where `path` names the open file.
+bool is_named(const Descriptor& file, const std::filesystem::path& path) {
+  struct stat open {};
+  struct stat named {};
+  return ::fstat(file.get(), &open) == 0 && ::stat(path.c_str(), &named) == 0 &&
+         open.st_dev == named.st_dev && open.st_ino == named.st_ino;
 }
 
 }  // namespace
@@ -44,8 +53,16 @@ std::string read_file(const std::filesystem::path& path) {
 
 AtomicFile::AtomicFile(std::filesystem::path path) : path_(std::move(path)), partial_(path_) {
   partial_ += ".partial";
-  file_ = Descriptor::open(partial_, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-  if (!file_.is_open()) fail_with("create", errno);
+  // Locked before it is emptied: two writers would take each other's bytes for their own. A file system
+  // without locks has no second writer to ask about.
+  do {
+    file_ = Descriptor::open(partial_, O_WRONLY | O_CREAT, 0644);
+    if (!file_.is_open()) fail_with("create", errno);
+    if (::flock(file_.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+      fail_usage("another process is writing {}: wait for it, or write elsewhere", path_.string());
+    }
+  } while (!is_named(file_, partial_));  // its writer has just given it its name
+  if (::ftruncate(file_.get(), 0) != 0 && errno != EINVAL) fail_with("empty", errno);  // EINVAL: a device
 }
 
 AtomicFile::~AtomicFile() {
@@ -67,15 +84,21 @@ void AtomicFile::overwrite(std::uint64_t offset, const void* data, std::size_t b
   if (error_number != 0) fail_with("write", error_number);
 }
 
-void AtomicFile::commit() {
+void AtomicFile::sync() {
   if (::fsync(file_.get()) != 0) fail_with("sync", errno);
+}
+
+void AtomicFile::commit() {
+  sync();
   if (::rename(partial_.c_str(), path_.c_str()) != 0) fail_with("rename", errno);
   file_.close();  // what was synced cannot fail here any more
   const std::filesystem::path parent =
       path_.has_parent_path() ? path_.parent_path() : std::filesystem::path(".");
   const Descriptor folder = Descriptor::open(parent, O_RDONLY | O_DIRECTORY);
-  // Some file systems cannot sync a folder; the rename itself has succeeded.
-  if (folder.is_open()) (void)::fsync(folder.get());
+  if (!folder.is_open() || ::fsync(folder.get()) == 0) return;
+  // Some file systems cannot sync a folder.
+  if (errno == EINVAL || errno == ENOTSUP || errno == EROFS) return;
+  fail("cannot sync the folder {}: {}", parent.string(), errno_text(errno));
 }
 
 void write_file_atomically(const std::filesystem::path& path, std::string_view content) {

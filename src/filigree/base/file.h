@@ -17,7 +17,8 @@ std::string read_file(const std::filesystem::path& path);
 
 // Writes `<path>.partial`, syncs it, renames it onto `path` and syncs the folder: after a crash at
 // any moment `path` is the old file or the new one. Without commit() the partial file is removed.
-// Errors: any write, sync or rename that fails, with the cause (a full disk) and the path.
+// Errors: any write, sync or rename that fails, with the cause (a full disk) and the path. (Usage) another
+// process is writing the same file.
 class AtomicFile {
  public:
   explicit AtomicFile(std::filesystem::path path);
@@ -30,6 +31,9 @@ class AtomicFile {
   // Replaces bytes written before: a header whose numbers are known at the end. offset + bytes <= size().
   void overwrite(std::uint64_t offset, const void* data, std::size_t bytes);
   std::uint64_t size() const { return size_; }
+  // Waits until all that was written is on the disk: what can fail for want of space has failed then. For
+  // several files that belong together, before the first commit().
+  void sync();
   void commit();
 
  private:

@@ -103,6 +103,24 @@ TEST(AtomicFile, OverwritesWhatWasWrittenAndGoesOnAtTheEnd) {
   EXPECT_EQ(read_file(folder / "x"), "12 bytes of text");
 }
 
+TEST(AtomicFile, ASecondWriterIsSentAway) {
+  const TemporaryFolder folder;
+  const auto path = folder / "x";
+  {
+    AtomicFile first(path);
+    first.write("first");
+    EXPECT_NE(error_of(ExitCode::kUsage, [&] { AtomicFile second(path); }).find("another process is writing"),
+              std::string::npos);
+    first.commit();
+  }
+  EXPECT_EQ(read_file(path), "first");
+  // What a killed writer left is no hindrance, and leaves nothing behind.
+  write_file_atomically(folder / "other", "long remains of an earlier writer");
+  std::filesystem::rename(folder / "other", partial_of(path));
+  write_file_atomically(path, "second");
+  EXPECT_EQ(read_file(path), "second");
+}
+
 TEST(AtomicFile, WithoutCommitLeavesTheOldFileAndNoPartial) {
   const TemporaryFolder folder;
   const auto path = folder / "x";

@@ -101,6 +101,7 @@ void CorpusWriter::finish() {
   header.body_checksum = XXH3_64bits_digest(hash_.get());
   header.header_checksum = XXH3_64bits(&header, offsetof(CorpusHeader, header_checksum));
   file_.overwrite(0, &header, sizeof(header));
+  file_.sync();
 }
 
 void CorpusWriter::commit() {

@@ -29,7 +29,7 @@ class CorpusWriter {
   void add_paragraph(std::span<const std::int32_t> tokens);
   // Ends the current document; one without paragraphs is left out.
   void end_document();
-  // Writes all that is left. Afterwards only commit() may be called.
+  // Writes all that is left and waits for the disk. Afterwards only commit() may be called.
   void finish();
   // Calls finish() where it was not called, and gives the file its name.
   void commit();

@@ -315,7 +315,8 @@ PrepareSummary prepare(const PrepareOptions& options) {
   if (summary.replaced_invalid > 0)
     log_warning("{} runs of invalid UTF-8 were dropped", summary.replaced_invalid);
 
-  // A stop between these leaves whole files, and corpora that name their vocabulary: a mixture is noticed.
+  // All is on the disk. A stop between these leaves whole files, and corpora that name their vocabulary: another
+  // run's is noticed.
   tokenizer.vocabulary().save(options.output / kVocabularyFile);
   TokenizerConfig{options.lower_case}.save(options.output / kTokenizerConfigFile);
   train.commit();
