@@ -253,6 +253,17 @@ TEST_P(Products, AgreeWithReferenceForLargerMatrices) {
   check(tall, 200, tall.columns(), tall.rows());
 }
 
+// From 1,024 tokens on, the gradient of the weights is added up from ranges of tokens.
+TEST_P(Products, AgreeWithReferenceOverSeveralRangesOfTokens) {
+  const BsrPattern w = random_pattern();
+  check(w, 1100, w.columns(), w.rows());
+  Philox random(8, Purpose::kTest);
+  const BsrPattern wide = BsrPattern::random(2 * block(), 8 * block(), block(), 5, random);
+  const BsrPattern tall = BsrPattern::random(8 * block(), 2 * block(), block(), 5, random);
+  check(wide, 1024, wide.columns(), wide.rows());
+  check(tall, 2600, tall.columns(), tall.rows());
+}
+
 TEST_P(Products, GiveTheSameBitsForAnyNumberOfThreads) {
   const BsrPattern w = random_pattern();
   constexpr std::int64_t kTokens = 1100;
