@@ -28,8 +28,9 @@
 namespace filigree::text {
 namespace {
 
-// Different words to count at most: about 250 MB. Where there are more, the rarest are dropped.
-constexpr std::size_t kMostWords = std::size_t{1} << 22;
+void check_interrupt() {
+  if (interrupted()) throw Error("interrupted; no file was written or changed", ExitCode::kInterrupted);
+}
 
 class Stopwatch {
  public:
@@ -95,7 +96,7 @@ void for_each_batch(TextSource& source, std::string title, Visit&& visit, Collec
   OrderedPipeline<TextBatch, Output> pipeline;
   pipeline.run(
       [&](TextBatch& batch) {
-        if (interrupted()) throw Error("interrupted; no file was written or changed", ExitCode::kInterrupted);
+        check_interrupt();
         return source.next(batch);
       },
       visit,
@@ -115,6 +116,7 @@ WordTable count_words(const PrepareOptions& options) {
   const Split split(options);
   WordTable words;
   std::uint64_t dropped = 0;
+  const auto most = static_cast<std::size_t>(options.most_words);
   for_each_batch<WordTable>(
       *source, "counting words",
       [&](TextBatch& batch, WordTable& counts) {
@@ -136,12 +138,12 @@ WordTable count_words(const PrepareOptions& options) {
       [&](TextBatch&, WordTable& counts) {
         for (std::size_t i = 0; i < counts.size(); ++i) words.add(counts.word(i), counts.count(i));
         // Between batches, so that it happens at the same places for any number of threads.
-        if (words.size() > kMostWords) dropped = std::max(dropped, words.keep_most_frequent(kMostWords / 2));
+        if (words.size() > most) dropped = std::max(dropped, words.keep_most_frequent(most / 2));
       });
   if (dropped > 0) {
     log_warning(
-        "the text has more than {} different words; those seen up to {} times were dropped on the way",
-        kMostWords, dropped);
+        "the text has more than {} different words; those seen up to {} times were dropped on the way", most,
+        dropped);
   }
   return words;
 }
@@ -159,8 +161,14 @@ Vocabulary make_vocabulary(const PrepareOptions& options) {
       fail_data("no text is left to learn a vocabulary from: the input is blank or all of it is held out; {}",
                 split_cure(options));
     }
-    Vocabulary vocabulary = train_vocabulary(
-        words, {.vocabulary_size = options.vocabulary_size, .min_frequency = options.min_frequency});
+    Progress progress("learning a vocabulary", static_cast<std::uint64_t>(options.vocabulary_size), "pieces");
+    Vocabulary vocabulary = train_vocabulary(words, {.vocabulary_size = options.vocabulary_size,
+                                                     .min_frequency = options.min_frequency,
+                                                     .progress = [&](std::size_t pieces) {
+                                                       check_interrupt();
+                                                       progress.update(pieces);
+                                                     }});
+    progress.finish();
     if (vocabulary.size() < options.vocabulary_size) {
       log_warning("the text gives {} pieces, not {}: no other pair occurs {} times", vocabulary.size(),
                   options.vocabulary_size, options.min_frequency);
@@ -315,8 +323,8 @@ PrepareSummary prepare(const PrepareOptions& options) {
   if (summary.replaced_invalid > 0)
     log_warning("{} runs of invalid UTF-8 were dropped", summary.replaced_invalid);
 
-  // All is on the disk. A stop between these leaves whole files, and corpora that name their vocabulary: another
-  // run's is noticed.
+  // All is on the disk. A stop between these leaves whole files, and corpora that name their vocabulary:
+  // another run's is noticed.
   tokenizer.vocabulary().save(options.output / kVocabularyFile);
   TokenizerConfig{options.lower_case}.save(options.output / kTokenizerConfigFile);
   train.commit();

@@ -22,6 +22,8 @@ struct PrepareOptions {
   std::filesystem::path vocabulary;
   int vocabulary_size = 8192;
   std::uint64_t min_frequency = 2;
+  // Different words to count at most, some 350 bytes each; where there are more, the rarest are dropped.
+  std::int64_t most_words = 1'000'000;
   // BERT's "uncased".
   bool lower_case = true;
 
@@ -54,10 +56,10 @@ struct PrepareSummary {
   double tokenise_seconds = 0;
 };
 
-// Writes the same bytes for any number of threads, in memory that does not depend on the size of the input.
-// The files of an earlier run stay as they are until all new ones are written. Errors: wrong options (usage);
-// input that is missing, empty, not UTF-8 or without text for one of the corpora (bad data); an output folder
-// that cannot be written, a full disk; an interrupt (exit code 130).
+// Writes the same bytes for any number of threads, in memory that depends on `most_words`, not on the size of
+// the input. The files of an earlier run stay as they are until all new ones are written. Errors: wrong
+// options (usage); input that is missing, empty, not UTF-8 or without text for one of the corpora (bad data);
+// an output folder that cannot be written, a full disk; an interrupt (exit code 130).
 PrepareSummary prepare(const PrepareOptions& options);
 
 }  // namespace filigree::text

@@ -14,6 +14,7 @@
 #include "filigree/base/test_support.h"
 #include "filigree/text/corpus.h"
 #include "filigree/text/tokenizer_config.h"
+#include "filigree/text/vocabulary_trainer.h"
 #include "filigree/text/wordpiece.h"
 
 namespace filigree::text {
@@ -111,6 +112,41 @@ TEST_F(PrepareTest, AnOutputAmongItsInputsIsRefused) {
   PrepareOptions beside = options({folder_ / "text"});
   beside.output = folder_ / "text-out";
   EXPECT_GT(prepare(beside).train.tokens, 0U);
+}
+
+// Words that are rare when room runs out are forgotten; the frequent ones decide the vocabulary all the same.
+TEST_F(PrepareTest, MoreWordsThanItCountsDropsTheRarest) {
+  std::string text;
+  for (int i = 0; i < 400'000; ++i) text += fmt::format("common x{}\n", i);
+  PrepareOptions job = options({folder_.write("a.txt", text)});
+  job.most_words = 10'000;
+  job.valid_share = 0;
+  ::testing::internal::CaptureStderr();
+  prepare(job);
+  const std::string talk = ::testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(contains(talk, "more than 10000 different words")) << talk;
+  const Vocabulary vocabulary = Vocabulary::load(job.output / kVocabularyFile);
+  EXPECT_TRUE(vocabulary.find("common").has_value());
+}
+
+TEST_F(PrepareTest, ALongLearningCanBeStopped) {
+  WordTable words;
+  for (const char* word : {"one", "two", "three", "fourteen", "fifteen", "sixteen", "seventeen"})
+    words.add(word, 9);
+  std::size_t reported = 0;
+  VocabularyTrainerOptions learning;
+  learning.progress = [&](std::size_t pieces) {
+    reported = pieces;
+    throw Error("stop", ExitCode::kInterrupted);
+  };
+  learning.vocabulary_size = 2000;
+  std::string word;
+  for (int i = 0; i < 26 * 26; ++i) {
+    word = {static_cast<char>('a' + i % 26), static_cast<char>('a' + i / 26), 'q', 'z', 'e'};
+    words.add(word, 5);
+  }
+  EXPECT_THROW(train_vocabulary(words, learning), Error);
+  EXPECT_EQ(reported % 64, 0U);
 }
 
 TEST_F(PrepareTest, SameBytesForAnyNumberOfThreads) {

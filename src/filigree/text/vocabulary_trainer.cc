@@ -37,6 +37,7 @@ class Trainer {
   }
 
   std::vector<std::string> run() {
+    constexpr std::size_t kPiecesPerReport = 64;
     while (pieces_.size() < static_cast<std::size_t>(options_.vocabulary_size) && !queue_.empty()) {
       const Candidate best = queue_.top();
       queue_.pop();
@@ -49,6 +50,7 @@ class Trainer {
       }
       if (best.count < static_cast<std::int64_t>(options_.min_frequency)) break;
       merge(best.key);
+      if (options_.progress && pieces_.size() % kPiecesPerReport == 0) options_.progress(pieces_.size());
     }
     return std::move(pieces_);
   }

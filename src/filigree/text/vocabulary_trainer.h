@@ -3,7 +3,9 @@
 // marked with "##".
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "filigree/text/vocabulary.h"
 #include "filigree/text/word_table.h"
@@ -18,6 +20,8 @@ struct VocabularyTrainerOptions {
   // Single characters at most; also at most a quarter of the vocabulary, since each may give two pieces ("a",
   // "##a"). Words with rarer characters are left out.
   int alphabet_limit = 1000;
+  // Called now and then with the number of pieces so far; may throw, to stop.
+  std::function<void(std::size_t)> progress = nullptr;
 };
 
 // Special pieces first, then the characters by code point, then what continues a word, then merges in their

@@ -39,7 +39,7 @@ struct Settings {
       if (options.given("valid") && options.given(other))
         fail_usage("--valid and --{} exclude each other", other);
     }
-    for (const char* other : {"vocab-size", "min-frequency"}) {
+    for (const char* other : {"vocab-size", "min-frequency", "most-words"}) {
       if (options.given("vocab") && options.given(other))
         fail_usage("--vocab and --{} exclude each other", other);
     }
@@ -71,6 +71,10 @@ void describe(run::Options& options, Settings& settings) {
       .range(32, 1 << 24);
   options.add("min-frequency", &job.min_frequency, "pairs that occur less often are not merged")
       .range(1, 1e9);
+  options
+      .add("most-words", &job.most_words,
+           "different words to count at most (350 bytes each); the rarest are dropped beyond that")
+      .range(1000, 1e9);
   options.add("cased", &settings.cased, "keep capital letters and accents");
   options.section("held-out", "Held-out text");
   options.add("valid", &settings.valid, "held-out files or folders, instead of a share of the input")
