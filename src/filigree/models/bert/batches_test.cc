@@ -1,13 +1,16 @@
-#include "filigree/models/bert/batches.h"
+#include "filigree/models/bert/validation.h"
+//
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
 #include "filigree/base/error.h"
 #include "filigree/base/file.h"
 #include "filigree/base/test_support.h"
+#include "filigree/models/bert/batches.h"
 #include "filigree/models/bert/testing.h"
 #include "filigree/text/corpus_writer.h"
 
@@ -119,6 +122,30 @@ TEST(Batches, NextSentenceHasTwoSegmentsAndHalfRandomSeconds) {
     random += batch.next_labels[static_cast<std::size_t>(b)];
   }
   EXPECT_NEAR(static_cast<double>(random) / static_cast<double>(batch.batch), 0.5, 0.15);
+}
+
+TEST(Validate, AModelThatIsBrokenFails) {
+  const auto vocabulary = testing::small_vocabulary();
+  test::TemporaryFolder folder;
+  const text::Corpus corpus(write_corpus(folder.path(), vocabulary, {std::vector<int>(40, 15)}));
+  const Batches batches(corpus, vocabulary, 16, false, {}, 1);
+  const Bert model(testing::small_config(), 1);
+  const auto sound = validate(model, batches, 8, 2, 12);
+  ASSERT_TRUE(sound.has_value());
+  EXPECT_EQ(sound->step, 12);
+  EXPECT_NEAR(sound->mlm_loss, std::log(60.0), 0.5);
+  {
+    const at::NoGradGuard no_grad;
+    model.parameters()[0].value.fill_(NAN);
+  }
+  try {
+    (void)validate(model, batches, 8, 2, 12);
+    ADD_FAILURE() << "a broken model was accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ExitCode::kFailed);
+    EXPECT_NE(std::string(error.what()).find("held-out loss is nan at step 12"), std::string::npos)
+        << error.what();
+  }
 }
 
 TEST(Batches, RefusesAnotherVocabulary) {
