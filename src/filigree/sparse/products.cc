@@ -2,47 +2,14 @@
 
 #include <algorithm>
 
-#include "filigree/base/aligned.h"
-#include "filigree/base/error.h"
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/kernels/kernels.h"
+#include "filigree/sparse/product_parts.h"
 
 namespace filigree::sparse {
 namespace {
 
 using kernels::GroupedBlocks;
-
-template <typename T>
-void check_view(const char* product, const char* name, const MatrixView<T>& view, std::int64_t rows,
-                std::int64_t columns) {
-  if (view.rows != rows || view.columns != columns || view.stride < columns) {
-    fail_usage("{}: {} is {} x {} with a row stride of {}; it must be {} x {} with a stride of at least {}",
-               product, name, view.rows, view.columns, view.stride, rows, columns, columns);
-  }
-}
-
-GroupedBlocks blocks_by_row(const BsrPattern& w) {
-  return {w.row_offsets().data(), w.column_indices().data(), nullptr};
-}
-
-GroupedBlocks blocks_by_column(const BsrPattern& w) {
-  return {w.column_offsets().data(), w.row_indices().data(), w.block_positions().data()};
-}
-
-// Memory that a thread keeps from call to call. Two purposes: what kernels copy, and what a call prepares.
-template <typename T>
-T* kernel_scratch(std::int64_t count) {
-  thread_local AlignedVector<T> scratch;
-  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
-  return scratch.data();
-}
-
-template <typename T>
-T* call_scratch(std::int64_t count) {
-  thread_local AlignedVector<T> scratch;
-  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
-  return scratch.data();
-}
 
 // The values with each block transposed, in the order of `blocks`.
 template <typename T>
@@ -60,14 +27,6 @@ const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, con
     }
   });
   return transposed;
-}
-
-// The first group at which at least `part` of `parts` of all blocks lie behind.
-std::int64_t group_bound(const GroupedBlocks& blocks, std::int64_t groups, std::int64_t part,
-                         std::int64_t parts) {
-  if (part == parts) return groups;
-  const std::int64_t target = blocks.offsets[groups] * part / parts;
-  return std::lower_bound(blocks.offsets, blocks.offsets + groups, target) - blocks.offsets;
 }
 
 // Fills in tokens, groups and scratch of `whole` (all tokens and groups) for each task, and runs it. Tasks

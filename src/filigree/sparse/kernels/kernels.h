@@ -43,6 +43,29 @@ struct DdsTask {
   T* scratch;
 };
 
+// For each output group g in [first_group, last_group) and each column c:
+//   y[g, c] = start + sum over the group's blocks q of block q times x[others[q], c],
+// where start is the bias, plus y[g, c] where `accumulate`. x and y are row-major. Sums run as in DdsTask.
+template <typename T>
+struct DsdTask {
+  const T* x;
+  std::int64_t x_stride;
+  std::int64_t x_rows;
+  T* y;
+  std::int64_t y_stride;
+  std::int64_t columns;
+  GroupedBlocks blocks;
+  std::int64_t first_group;
+  std::int64_t last_group;
+  const T* values;
+  // Block values are [input][output] in place of [output][input].
+  bool transposed;
+  const T* bias;
+  bool accumulate;
+  // dsd_scratch(x_rows) elements, aligned to 64 bytes.
+  T* scratch;
+};
+
 // gradient[positions[q]][i][j] = sum over tokens t of dy[t, i of its block row] * x[t, j of its block
 // column], plus gradient where `accumulate`, for the blocks of groups [first_group, last_group). Groups are
 // block rows, or block columns where `by_columns`.
@@ -75,6 +98,8 @@ constexpr ValueOrder value_order(int block) {
 template <typename T>
 using DdsKernel = void (*)(const DdsTask<T>&);
 template <typename T>
+using DsdKernel = void (*)(const DsdTask<T>&);
+template <typename T>
 using SddKernel = void (*)(const SddTask<T>&);
 
 // Tokens per tile that a dds kernel copies at once: at most this many.
@@ -85,6 +110,11 @@ constexpr std::int64_t whole_tiles(int block) { return block == 1 ? 64 : 48; }
 constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
   return max_tile_tokens(block) * (block >= 8 ? 2 * x_columns : x_columns + 16);
 }
+
+// Columns of x that a dsd kernel copies at once: at most this many.
+constexpr std::int64_t kPanelColumns = 96;
+// Two copies.
+constexpr std::int64_t dsd_scratch(std::int64_t x_rows) { return 2 * kPanelColumns * x_rows; }
 
 // Tokens that an sdd kernel copies at once, so that the copy of a side of `columns` stays in L2.
 constexpr std::int64_t sdd_chunk(std::int64_t columns) {
@@ -102,11 +132,15 @@ constexpr std::int64_t sdd_scratch(std::int64_t columns) {
 template <typename T>
 DdsKernel<T> dds_kernel(int block);
 template <typename T>
+DsdKernel<T> dsd_kernel(int block);
+template <typename T>
 SddKernel<T> sdd_kernel(int block);
 
 // The parts of the table. Plain loops serve double, and float where no instruction set is known.
 template <typename T>
 DdsKernel<T> plain_dds(int block);
+template <typename T>
+DsdKernel<T> plain_dsd(int block);
 template <typename T>
 SddKernel<T> plain_sdd(int block);
 // Blocks of 8 and 16: vectors hold a block's outputs (dds) or inputs (sdd).
@@ -115,5 +149,8 @@ SddKernel<float> wide_sdd(int block);
 // Blocks of 1 and 4: vectors hold tokens, times a block's inputs.
 DdsKernel<float> narrow_dds(int block);
 SddKernel<float> narrow_sdd(int block);
+
+// Vectors hold columns.
+DsdKernel<float> simd_dsd(int block);
 
 }  // namespace filigree::sparse::kernels

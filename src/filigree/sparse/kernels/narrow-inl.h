@@ -14,11 +14,8 @@
 HWY_BEFORE_NAMESPACE();
 namespace filigree::sparse::kernels::HWY_NAMESPACE {
 
-using Full = hn::ScalableTag<float>;
 using Quad = hn::FixedTag<float, 4>;
-using FullVec = hn::Vec<Full>;
 using QuadVec = hn::Vec<Quad>;
-constexpr int kLanes = static_cast<int>(hn::MaxLanes(Full()));
 
 // Within each 128-bit part, the 4 x 4 matrix whose rows are a, b, c, d.
 template <class V>

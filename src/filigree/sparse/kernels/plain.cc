@@ -31,6 +31,26 @@ void dds(const DdsTask<T>& task) {
 }
 
 template <typename T, int kBlock>
+void dsd(const DsdTask<T>& task) {
+  // For blocks of 1 both are 1.
+  const std::int64_t per_row = task.transposed ? 1 : kBlock;    // NOLINT(bugprone-branch-clone)
+  const std::int64_t per_input = task.transposed ? kBlock : 1;  // NOLINT(bugprone-branch-clone)
+  for (std::int64_t r = task.first_group * kBlock; r < task.last_group * kBlock; ++r) {
+    const std::int64_t g = r / kBlock;
+    T* y = task.y + r * task.y_stride;
+    const T start = task.bias != nullptr ? task.bias[r] : T{0};
+    for (std::int64_t c = 0; c < task.columns; ++c) y[c] = (task.accumulate ? y[c] : T{0}) + start;
+    for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
+      const T* w = task.values + task.blocks.position(q) * kBlock * kBlock + (r - g * kBlock) * per_row;
+      const T* x = task.x + std::int64_t{task.blocks.others[q]} * kBlock * task.x_stride;
+      for (int i = 0; i < kBlock; ++i, x += task.x_stride) {
+        for (std::int64_t c = 0; c < task.columns; ++c) y[c] += w[i * per_input] * x[c];
+      }
+    }
+  }
+}
+
+template <typename T, int kBlock>
 void sdd(const SddTask<T>& task) {
   for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
@@ -63,6 +83,16 @@ DdsKernel<T> plain_dds(int block) {
 }
 
 template <typename T>
+DsdKernel<T> plain_dsd(int block) {
+  switch (block) {
+    case 1: return dsd<T, 1>;
+    case 4: return dsd<T, 4>;
+    case 8: return dsd<T, 8>;
+    default: return dsd<T, 16>;
+  }
+}
+
+template <typename T>
 SddKernel<T> plain_sdd(int block) {
   switch (block) {
     case 1: return sdd<T, 1>;
@@ -74,6 +104,8 @@ SddKernel<T> plain_sdd(int block) {
 
 template DdsKernel<float> plain_dds<float>(int);
 template DdsKernel<double> plain_dds<double>(int);
+template DsdKernel<float> plain_dsd<float>(int);
+template DsdKernel<double> plain_dsd<double>(int);
 template SddKernel<float> plain_sdd<float>(int);
 template SddKernel<double> plain_sdd<double>(int);
 

@@ -35,6 +35,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 // 32 vector registers, or 16.
 constexpr bool kManyRegisters = HWY_TARGET <= HWY_AVX3;
 constexpr int kCacheLine = 64;
+#if !FILIGREE_SPARSE_PLAIN
+using Full = hn::ScalableTag<float>;
+using FullVec = hn::Vec<Full>;
+constexpr int kLanes = static_cast<int>(hn::MaxLanes(Full()));
+#endif
 
 // Fetches the rows that are copied next into L2, a few cache lines at a time between other work: copying
 // them later does not wait for memory then, and no burst of misses holds up the work in between.

@@ -8,12 +8,20 @@ DdsKernel<double> dds_kernel<double>(int block) {
   return plain_dds<double>(block);
 }
 template <>
+DsdKernel<double> dsd_kernel<double>(int block) {
+  return plain_dsd<double>(block);
+}
+template <>
 SddKernel<double> sdd_kernel<double>(int block) {
   return plain_sdd<double>(block);
 }
 template <>
 DdsKernel<float> dds_kernel<float>(int block) {
   return block >= 8 ? wide_dds(block) : narrow_dds(block);
+}
+template <>
+DsdKernel<float> dsd_kernel<float>(int block) {
+  return block > 1 ? simd_dsd(block) : plain_dsd<float>(block);
 }
 template <>
 SddKernel<float> sdd_kernel<float>(int block) {

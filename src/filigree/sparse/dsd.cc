@@ -1,0 +1,125 @@
+#include "filigree/sparse/dsd.h"
+
+#include "filigree/base/parallel.h"
+#include "filigree/sparse/product_parts.h"
+
+namespace filigree::sparse {
+namespace {
+
+// x transposed, in memory that lives until the next call with the same `slot`.
+template <typename T>
+MatrixView<T> transposed(MatrixView<const T> x, int slot) {
+  constexpr std::int64_t kTile = 16;
+  thread_local AlignedVector<T> copies[2];
+  AlignedVector<T>& copy = copies[slot];
+  if (static_cast<std::int64_t>(copy.size()) < x.rows * x.columns) {
+    copy.resize(static_cast<std::size_t>(x.rows * x.columns));
+  }
+  const MatrixView<T> y(copy.data(), x.columns, x.rows);
+  parallel_chunks(x.rows, kTile, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t first = 0; first < x.columns; first += kTile) {
+      const std::int64_t last = std::min(x.columns, first + kTile);
+      for (std::int64_t r = begin; r < end; ++r) {
+        for (std::int64_t c = first; c < last; ++c) y(c, r) = x(r, c);
+      }
+    }
+  });
+  return y;
+}
+
+// Fills in columns, groups and scratch of `whole` for each task, and runs it. Threads take equal parts of the
+// columns, which balances any pattern; where there are too few columns for that, also parts of the groups,
+// balanced by blocks.
+template <typename T>
+void run_dsd(kernels::DsdTask<T> whole, int block) {
+  // Parts begin at whole vectors, and are not so narrow that a weight is loaded for a vector or two.
+  constexpr std::int64_t kStep = 16;
+  constexpr std::int64_t kLeastColumns = 32;
+  const kernels::DsdKernel<T> kernel = kernels::dsd_kernel<T>(block);
+  const std::int64_t threads = thread_count();
+  const std::int64_t column_parts = std::clamp<std::int64_t>(whole.columns / kLeastColumns, 1, threads);
+  const std::int64_t steps = (whole.columns + kStep - 1) / kStep;
+  const std::int64_t groups = whole.last_group;
+  const std::int64_t group_parts = std::min(groups, (threads + column_parts - 1) / column_parts);
+  parallel_tasks(column_parts * group_parts, [&](std::int64_t index, int) {
+    kernels::DsdTask<T> task = whole;
+    const std::int64_t part = index / group_parts;
+    const std::int64_t first = steps * part / column_parts * kStep;
+    const std::int64_t last = std::min(whole.columns, steps * (part + 1) / column_parts * kStep);
+    task.x += first;
+    task.y += first;
+    task.columns = last - first;
+    task.first_group = group_bound(task.blocks, groups, index % group_parts, group_parts);
+    task.last_group = group_bound(task.blocks, groups, index % group_parts + 1, group_parts);
+    task.scratch = kernel_scratch<T>(kernels::dsd_scratch(task.x_rows));
+    kernel(task);
+  });
+}
+
+}  // namespace
+
+template <typename T>
+void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPointer<T> bias, MatrixView<T> y,
+         bool accumulate) {
+  check_view("dsd", "x", x, w.columns(), y.columns);
+  check_view("dsd", "y", y, w.rows(), y.columns);
+  if (y.columns == 0) return;
+  run_dsd<T>({.x = x.data,
+              .x_stride = x.stride,
+              .x_rows = x.rows,
+              .y = y.data,
+              .y_stride = y.stride,
+              .columns = y.columns,
+              .blocks = blocks_by_row(w),
+              .first_group = 0,
+              .last_group = w.block_rows(),
+              .values = values,
+              .transposed = false,
+              .bias = bias,
+              .accumulate = accumulate,
+              .scratch = nullptr},
+             w.block());
+}
+
+template <typename T>
+void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy, MatrixView<T> dx,
+                    bool accumulate) {
+  check_view("dsd_transposed", "dy", dy, w.rows(), dx.columns);
+  check_view("dsd_transposed", "dx", dx, w.columns(), dx.columns);
+  if (dx.columns == 0) return;
+  run_dsd<T>({.x = dy.data,
+              .x_stride = dy.stride,
+              .x_rows = dy.rows,
+              .y = dx.data,
+              .y_stride = dx.stride,
+              .columns = dx.columns,
+              .blocks = blocks_by_column(w),
+              .first_group = 0,
+              .last_group = w.block_columns(),
+              .values = values,
+              .transposed = true,
+              .bias = nullptr,
+              .accumulate = accumulate,
+              .scratch = nullptr},
+             w.block());
+}
+
+template <typename T>
+void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+  check_view("sdd_row_major", "dy", dy, w.rows(), x.columns);
+  check_view("sdd_row_major", "x", x, w.columns(), x.columns);
+  sdd<T>(transposed<T>(dy, 0), transposed<T>(x, 1), w, gradient, accumulate);
+}
+
+template void dsd<float>(const BsrPattern&, const float*, ConstView<float>, const float*, MatrixView<float>,
+                         bool);
+template void dsd<double>(const BsrPattern&, const double*, ConstView<double>, const double*,
+                          MatrixView<double>, bool);
+template void dsd_transposed<float>(const BsrPattern&, const float*, ConstView<float>, MatrixView<float>,
+                                    bool);
+template void dsd_transposed<double>(const BsrPattern&, const double*, ConstView<double>, MatrixView<double>,
+                                     bool);
+template void sdd_row_major<float>(ConstView<float>, ConstView<float>, const BsrPattern&, float*, bool);
+template void sdd_row_major<double>(ConstView<double>, ConstView<double>, const BsrPattern&, double*, bool);
+
+}  // namespace filigree::sparse

@@ -1,0 +1,31 @@
+// The products of block-sparse weights with row-major activations: W X, W^T dY and dY X^T at W's blocks.
+// Activations have a row for each feature and a column for each sample, as in PopSparse (Li et al. 2023,
+// arXiv 2303.16999, section 2); for token-major ones see products.h.
+//
+// W is a block-sparse matrix of out x in; X and dX are [in, n], Y and dY are [out, n], row-major with any row
+// stride; n may be 0. Views must not overlap. `values` are [block_count][b][b] in the pattern's order.
+// T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops.
+// Results are the same bits for any number of threads.
+// Errors (usage): shapes that do not fit together; a stride below the number of columns.
+#pragma once
+
+#include "filigree/sparse/products.h"
+
+namespace filigree::sparse {
+
+// y = w x (+ bias in every column) (+ y where `accumulate`). bias: [out], or nullptr.
+template <typename T>
+void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPointer<T> bias, MatrixView<T> y,
+         bool accumulate = false);
+
+// dx = w^T dy (+ dx where `accumulate`): gradient of the input.
+template <typename T>
+void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy, MatrixView<T> dx,
+                    bool accumulate = false);
+
+// gradient = dy x^T at w's blocks (+ gradient where `accumulate`): gradient of the weights, in their order.
+template <typename T>
+void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient,
+                   bool accumulate = false);
+
+}  // namespace filigree::sparse

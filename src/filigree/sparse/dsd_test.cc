@@ -1,0 +1,202 @@
+#include "filigree/sparse/dsd.h"
+
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "filigree/base/error.h"
+#include "filigree/base/isa.h"
+#include "filigree/base/parallel.h"
+
+namespace filigree::sparse {
+namespace {
+
+template <typename T>
+std::vector<T> normals(std::int64_t count, Philox& random) {
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (T& value : values) value = static_cast<T>(random.normal());
+  return values;
+}
+
+// A sum in double, and the sum of the magnitudes that were added.
+struct Sum {
+  double value = 0;
+  double magnitude = 0;
+  void add(double term) {
+    value += term;
+    magnitude += std::abs(term);
+  }
+};
+
+// w as a dense matrix.
+template <typename T>
+std::vector<double> dense(const BsrPattern& w, const std::vector<T>& values) {
+  const std::int64_t b = w.block();
+  std::vector<double> result(static_cast<std::size_t>(w.rows() * w.columns()), 0.0);
+  w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
+    for (std::int64_t i = 0; i < b; ++i) {
+      for (std::int64_t j = 0; j < b; ++j) {
+        result[(r * b + i) * w.columns() + c * b + j] = double{values[(p * b + i) * b + j]};
+      }
+    }
+  });
+  return result;
+}
+
+template <typename T>
+void expect_sum(T got, const Sum& sum, std::int64_t row, std::int64_t column) {
+  const double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
+  ASSERT_LE(std::abs(double{got} - sum.value), tolerance * sum.magnitude) << row << ", " << column;
+}
+
+// All three products against sums over the dense matrix. Rows have `padding` elements behind them, which no
+// product may touch.
+template <typename T>
+void check(const BsrPattern& w, std::int64_t n, std::int64_t padding, bool accumulate, bool with_bias) {
+  SCOPED_TRACE(fmt::format("n {}, padding {}, accumulate {}, bias {}", n, padding, accumulate, with_bias));
+  const std::int64_t stride = n + padding;
+  Philox random(7, Purpose::kTest, static_cast<std::uint64_t>(n));
+  const std::vector<T> values = normals<T>(w.value_count(), random);
+  const std::vector<T> bias = normals<T>(w.rows(), random);
+  std::vector<T> x = normals<T>(w.columns() * stride, random);
+  std::vector<T> y = normals<T>(w.rows() * stride, random);
+  const std::vector<double> matrix = dense(w, values);
+  const auto weight = [&](std::int64_t r, std::int64_t c) { return matrix[r * w.columns() + c]; };
+  const MatrixView<const T> x_view(x.data(), w.columns(), n, stride);
+  const MatrixView<const T> y_view(y.data(), w.rows(), n, stride);
+
+  std::vector<T> forward = y;
+  dsd<T>(w, values.data(), x_view, with_bias ? bias.data() : nullptr, {forward.data(), w.rows(), n, stride},
+         accumulate);
+  for (std::int64_t r = 0; r < w.rows(); ++r) {
+    for (std::int64_t c = 0; c < n; ++c) {
+      Sum sum;
+      if (accumulate) sum.add(double{y_view(r, c)});
+      if (with_bias) sum.add(double{bias[r]});
+      for (std::int64_t i = 0; i < w.columns(); ++i) sum.add(weight(r, i) * double{x_view(i, c)});
+      expect_sum(forward[r * stride + c], sum, r, c);
+    }
+    for (std::int64_t c = n; c < stride; ++c) ASSERT_EQ(forward[r * stride + c], y[r * stride + c]);
+  }
+
+  std::vector<T> backward = x;
+  dsd_transposed<T>(w, values.data(), y_view, {backward.data(), w.columns(), n, stride}, accumulate);
+  for (std::int64_t i = 0; i < w.columns(); ++i) {
+    for (std::int64_t c = 0; c < n; ++c) {
+      Sum sum;
+      if (accumulate) sum.add(double{x_view(i, c)});
+      for (std::int64_t r = 0; r < w.rows(); ++r) sum.add(weight(r, i) * double{y_view(r, c)});
+      expect_sum(backward[i * stride + c], sum, i, c);
+    }
+    for (std::int64_t c = n; c < stride; ++c) ASSERT_EQ(backward[i * stride + c], x[i * stride + c]);
+  }
+
+  std::vector<T> gradient = values;
+  sdd_row_major<T>(y_view, x_view, w, gradient.data(), accumulate);
+  const std::int64_t b = w.block();
+  w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
+    for (std::int64_t i = 0; i < b; ++i) {
+      for (std::int64_t j = 0; j < b; ++j) {
+        const std::int64_t at = (p * b + i) * b + j;
+        Sum sum;
+        if (accumulate) sum.add(double{values[at]});
+        for (std::int64_t t = 0; t < n; ++t) sum.add(double{y_view(r * b + i, t)} * x_view(c * b + j, t));
+        expect_sum(gradient[at], sum, r * b + i, c * b + j);
+      }
+    }
+  });
+}
+
+void check(const BsrPattern& w, std::int64_t n, std::int64_t padding) {
+  const Isa before = chosen_isa();
+  for (const bool accumulate : {false, true}) {
+    for (const bool with_bias : {false, true}) {
+      for (const Isa isa : usable_isas()) {
+        SCOPED_TRACE(isa_name(isa));
+        force_isa(isa);
+        check<float>(w, n, padding, accumulate, with_bias);
+      }
+      force_isa(before);
+      check<double>(w, n, padding, accumulate, with_bias);
+    }
+  }
+}
+
+class Dsd : public testing::TestWithParam<int> {
+ protected:
+  // Some rows and columns of blocks stay empty; `share` of the places hold a block, one at least.
+  BsrPattern pattern(std::int64_t block_rows, std::int64_t block_columns, double share) const {
+    Philox random(5, Purpose::kTest);
+    const auto count = static_cast<std::int64_t>(share * static_cast<double>(block_rows * block_columns));
+    return BsrPattern::random(block_rows * GetParam(), block_columns * GetParam(), GetParam(),
+                              std::max<std::int64_t>(1, count), random);
+  }
+};
+
+INSTANTIATE_TEST_SUITE_P(Blocks, Dsd, testing::Values(1, 4, 8, 16),
+                         [](const auto& param) { return fmt::format("b{}", param.param); });
+
+// Every part of a vector and of a panel.
+TEST_P(Dsd, AgreesWithTheDenseMatrixForEveryWidth) {
+  const BsrPattern w = pattern(5, 7, 0.25);
+  for (const std::int64_t n : {0, 1, 2, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 33, 48, 49, 64, 96, 97, 130}) {
+    check(w, n, 0);
+  }
+  check(w, 33, 5);
+  check(w, 64, 448);
+}
+
+// Rows so full that a group is taken in several chunks, and patterns of all blocks and of one.
+TEST_P(Dsd, AgreesWithTheDenseMatrixForAnyDensity) {
+  check(pattern(3, 70, 0.9), 41, 0);
+  check(pattern(70, 3, 1), 24, 0);
+  check(pattern(4, 4, 0), 24, 0);
+}
+
+TEST_P(Dsd, GivesTheSameBitsForAnyNumberOfThreads) {
+  const BsrPattern w = pattern(9, 11, 0.4);
+  const int threads_before = thread_count();
+  for (const std::int64_t n : {5, 40, 200}) {
+    Philox random(9, Purpose::kTest);
+    const std::vector<float> values = normals<float>(w.value_count(), random);
+    const std::vector<float> x = normals<float>(w.columns() * n, random);
+    const std::vector<float> y = normals<float>(w.rows() * n, random);
+    std::vector<float> first;
+    for (const int threads : {1, 2, 3, 5}) {
+      set_thread_count(threads);
+      std::vector<float> all(static_cast<std::size_t>((w.rows() + w.columns()) * n + w.value_count()));
+      float* backward = all.data() + w.rows() * n;
+      const MatrixView<const float> x_view(x.data(), w.columns(), n);
+      const MatrixView<const float> y_view(y.data(), w.rows(), n);
+      dsd<float>(w, values.data(), x_view, nullptr, {all.data(), w.rows(), n});
+      dsd_transposed<float>(w, values.data(), y_view, {backward, w.columns(), n});
+      sdd_row_major<float>(y_view, x_view, w, backward + w.columns() * n);
+      if (first.empty()) first = all;
+      EXPECT_EQ(std::memcmp(all.data(), first.data(), all.size() * sizeof(float)), 0)
+          << threads << " threads, n " << n;
+    }
+  }
+  set_thread_count(threads_before);
+}
+
+TEST_P(Dsd, RefusesShapesThatDoNotFit) {
+  const BsrPattern w = pattern(2, 3, 0.5);
+  std::vector<float> values(static_cast<std::size_t>(w.value_count()));
+  std::vector<float> memory(static_cast<std::size_t>(w.columns() * 4));
+  const MatrixView<float> x(memory.data(), w.columns(), 3);
+  const MatrixView<float> short_x(memory.data(), w.columns() - 1, 3);
+  const MatrixView<float> y(memory.data(), w.rows(), 3);
+  const MatrixView<float> wide_y(memory.data(), w.rows(), 4);
+  const MatrixView<float> tight_y(memory.data(), w.rows(), 3, 2);
+  EXPECT_THROW(dsd<float>(w, values.data(), x, nullptr, wide_y), Error);
+  EXPECT_THROW(dsd<float>(w, values.data(), short_x, nullptr, y), Error);
+  EXPECT_THROW(dsd<float>(w, values.data(), x, nullptr, tight_y), Error);
+  EXPECT_THROW(dsd_transposed<float>(w, values.data(), wide_y, x), Error);
+  EXPECT_THROW(sdd_row_major<float>(y, short_x, w, values.data()), Error);
+}
+
+}  // namespace
+}  // namespace filigree::sparse
