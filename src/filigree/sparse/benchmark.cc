@@ -1,0 +1,203 @@
+#include "filigree/sparse/benchmark.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <functional>
+#include <vector>
+
+#include "filigree/base/aligned.h"
+#include "filigree/base/error.h"
+#include "filigree/sparse/dsd.h"
+#include "filigree/sparse/products.h"
+
+namespace filigree::sparse {
+namespace {
+
+using dense::Transpose;
+
+double seconds_of(const std::function<void()>& body, int repetitions) {
+  const auto start = std::chrono::steady_clock::now();
+  for (int i = 0; i < repetitions; ++i) body();
+  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  return seconds.count() / repetitions;
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  const std::size_t middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2;
+}
+
+// One way of computing a product, and its times.
+struct Contender {
+  std::string name;
+  std::function<void()> product;
+  int repetitions = 1;
+  std::vector<double> seconds = {};
+
+  // Brings pages and caches in, and finds how often a turn repeats the product.
+  void warm_up() {
+    constexpr double kLeastSeconds = 1e-3;
+    product();
+    const double once = seconds_of(product, 1);
+    repetitions = static_cast<int>(std::clamp(std::ceil(kLeastSeconds / std::max(once, 1e-9)), 1.0, 1e4));
+  }
+  void take_turn() { seconds.push_back(seconds_of(product, repetitions)); }
+};
+
+// Uniform on [-bound, bound], as PopSparse's benchmark draws its operands.
+AlignedVector<float> uniform(std::int64_t count, double bound, Philox& random) {
+  AlignedVector<float> values(static_cast<std::size_t>(count));
+  for (float& value : values) value = static_cast<float>((2 * random.uniform() - 1) * bound);
+  return values;
+}
+
+std::int64_t blocks_of(const BenchmarkCell& cell) {
+  return block_count_for_density(cell.m, cell.k, cell.block, cell.density);
+}
+
+// Operands, results and the products of one cell.
+class Problem {
+ public:
+  Problem(const BenchmarkCell& cell, Philox& random)
+      : cell_(cell),
+        w_(pattern_of_kind(cell.pattern, cell.m, cell.k, cell.block, blocks_of(cell), random)),
+        x_(uniform(cell.k * cell.n, std::sqrt(3.0), random)),
+        y_(uniform(cell.m * cell.n, std::sqrt(3.0), random)),
+        values_(
+            uniform(w_.value_count(), std::sqrt(3.0 / (w_.density() * static_cast<double>(cell.k))), random)),
+        gradient_(static_cast<std::size_t>(w_.value_count())),
+        dense_w_(uniform(cell.m * cell.k, std::sqrt(3.0 / static_cast<double>(cell.k)), random)),
+        result_(static_cast<std::size_t>(result_size())) {}
+
+  const BsrPattern& w() const { return w_; }
+
+  void sparse_product() {
+    const bool rows = row_major();
+    const ConstPointer<float> values = values_.data();
+    switch (cell_.op) {
+      case BenchmarkOp::kForward:
+        rows ? dsd<float>(w_, values, x(), nullptr, out(cell_.m))
+             : dds_transposed<float>(x(), w_, values, nullptr, out(cell_.m));
+        return;
+      case BenchmarkOp::kGradInput:
+        rows ? dsd_transposed<float>(w_, values, y(), out(cell_.k))
+             : dds<float>(y(), w_, values, out(cell_.k));
+        return;
+      case BenchmarkOp::kGradWeight:
+        rows ? sdd_row_major<float>(y(), x(), w_, gradient_.data())
+             : sdd<float>(y(), x(), w_, gradient_.data());
+        return;
+    }
+  }
+
+  void dense_product(const dense::DenseLibrary& library) {
+    const MatrixView<const float> w(dense_w_.data(), cell_.m, cell_.k);
+    const Transpose no = Transpose::kNo;
+    const Transpose yes = Transpose::kYes;
+    switch (cell_.op) {
+      case BenchmarkOp::kForward:
+        row_major() ? library.product(no, no, w, x(), out(cell_.m))
+                    : library.product(no, yes, x(), w, out(cell_.m));
+        return;
+      case BenchmarkOp::kGradInput:
+        row_major() ? library.product(yes, no, w, y(), out(cell_.k))
+                    : library.product(no, no, y(), w, out(cell_.k));
+        return;
+      case BenchmarkOp::kGradWeight: {
+        const MatrixView<float> gradient(result_.data(), cell_.m, cell_.k);
+        row_major() ? library.product(no, yes, y(), x(), gradient)
+                    : library.product(yes, no, y(), x(), gradient);
+        return;
+      }
+    }
+  }
+
+ private:
+  bool row_major() const { return cell_.layout == ActivationLayout::kRowMajor; }
+  std::int64_t result_size() const {
+    switch (cell_.op) {
+      case BenchmarkOp::kForward: return cell_.m * cell_.n;
+      case BenchmarkOp::kGradInput: return cell_.k * cell_.n;
+      case BenchmarkOp::kGradWeight: break;
+    }
+    return cell_.m * cell_.k;
+  }
+  template <typename T>
+  MatrixView<T> activations(T* data, std::int64_t features) const {
+    return row_major() ? MatrixView<T>(data, features, cell_.n) : MatrixView<T>(data, cell_.n, features);
+  }
+  MatrixView<const float> x() const { return activations(x_.data(), cell_.k); }
+  MatrixView<const float> y() const { return activations(y_.data(), cell_.m); }
+  MatrixView<float> out(std::int64_t features) { return activations(result_.data(), features); }
+
+  BenchmarkCell cell_;
+  BsrPattern w_;
+  AlignedVector<float> x_;
+  AlignedVector<float> y_;
+  AlignedVector<float> values_;
+  AlignedVector<float> gradient_;
+  AlignedVector<float> dense_w_;
+  AlignedVector<float> result_;
+};
+
+double seconds_to_index(const BsrPattern& w) {
+  constexpr int kTimes = 3;
+  std::vector<double> seconds;
+  seconds.reserve(kTimes);
+  for (int i = 0; i < kTimes; ++i) {
+    std::vector<std::int32_t> offsets(w.row_offsets().begin(), w.row_offsets().end());
+    std::vector<std::int32_t> indices(w.column_indices().begin(), w.column_indices().end());
+    seconds.push_back(seconds_of(
+        [&] { BsrPattern(w.rows(), w.columns(), w.block(), std::move(offsets), std::move(indices)); }, 1));
+  }
+  return median(seconds);
+}
+
+}  // namespace
+
+BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
+                        int pairs, std::uint64_t seed) {
+  if (cell.n < 1) fail_usage("a benchmark needs at least one column of activations, not {}", cell.n);
+  Philox random(seed, Purpose::kTest);
+  Problem problem(cell, random);
+  std::vector<Contender> contenders;
+  contenders.reserve(libraries.size() + 1);
+  for (const dense::DenseLibrary& library : libraries) {
+    contenders.push_back({library.name, [&] { problem.dense_product(library); }});
+  }
+  contenders.push_back({"sparse", [&] { problem.sparse_product(); }});
+  for (Contender& contender : contenders) contender.warm_up();
+  for (int pair = 0; pair < pairs; ++pair) {
+    // The order turns: none always finds the same other's data in the caches.
+    for (std::size_t i = 0; i < contenders.size(); ++i) {
+      contenders[(i + static_cast<std::size_t>(pair)) % contenders.size()].take_turn();
+    }
+  }
+
+  const Contender& sparse = contenders.back();
+  const Contender& dense = *std::min_element(
+      contenders.begin(), contenders.end() - 1,
+      [](const Contender& a, const Contender& b) { return median(a.seconds) < median(b.seconds); });
+  std::vector<double> speedups;
+  speedups.reserve(sparse.seconds.size());
+  for (std::size_t i = 0; i < sparse.seconds.size(); ++i) {
+    speedups.push_back(dense.seconds[i] / sparse.seconds[i]);
+  }
+  const double dense_flops =
+      2e-9 * static_cast<double>(cell.m) * static_cast<double>(cell.k) * static_cast<double>(cell.n);
+  BenchmarkResult result;
+  result.density = problem.w().density();
+  result.pattern_seconds = seconds_to_index(problem.w());
+  result.seconds = median(sparse.seconds);
+  result.dense_seconds = median(dense.seconds);
+  result.dense_library = dense.name;
+  result.dense_rate = dense_flops / result.dense_seconds;
+  result.nonzero_rate = dense_flops * result.density / result.seconds;
+  result.speedup = median(speedups);
+  result.ratio = result.speedup * result.density;
+  return result;
+}
+
+}  // namespace filigree::sparse

@@ -1,0 +1,64 @@
+// Measures a block-sparse product beside the best dense product of the same shape: one cell of a benchmark.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "filigree/dense/dense_library.h"
+#include "filigree/sparse/pattern_kind.h"
+
+namespace filigree::sparse {
+
+// The three products of training; gradients are those of forward, y = w x.
+enum class BenchmarkOp { kForward, kGradInput, kGradWeight };
+// Where the activations' features are: in rows (x is k x n), as PopSparse has them, or in columns (x is n x
+// k), as networks have them.
+enum class ActivationLayout { kRowMajor, kTokenMajor };
+
+struct BenchmarkOpName {
+  BenchmarkOp op;
+  std::string_view name;
+};
+inline constexpr BenchmarkOpName kBenchmarkOps[] = {{BenchmarkOp::kForward, "forward"},
+                                                    {BenchmarkOp::kGradInput, "grad-input"},
+                                                    {BenchmarkOp::kGradWeight, "grad-weight"}};
+struct ActivationLayoutName {
+  ActivationLayout layout;
+  std::string_view name;
+};
+inline constexpr ActivationLayoutName kActivationLayouts[] = {{ActivationLayout::kRowMajor, "row-major"},
+                                                              {ActivationLayout::kTokenMajor, "token-major"}};
+
+// W is m x k; activations have n columns (or tokens).
+struct BenchmarkCell {
+  std::int64_t m = 0;
+  std::int64_t k = 0;
+  std::int64_t n = 0;
+  int block = 16;
+  double density = 0.1;
+  BenchmarkOp op = BenchmarkOp::kForward;
+  ActivationLayout layout = ActivationLayout::kRowMajor;
+  PatternKind pattern = PatternKind::kUniform;
+};
+
+// Seconds are medians. Rates are in GFLOP/s.
+struct BenchmarkResult {
+  double density = 0;          // of the blocks that exist: the nearest to the one asked for
+  double pattern_seconds = 0;  // to build the pattern's indices from its blocks
+  double seconds = 0;          // of the sparse product, copies and packing included
+  double dense_seconds = 0;    // of the fastest dense library
+  std::string dense_library;
+  double nonzero_rate = 0;  // the sparse product's, non-zeros alone
+  double dense_rate = 0;
+  double ratio = 0;    // nonzero_rate / dense_rate, the median over pairs
+  double speedup = 0;  // dense_seconds / seconds, the median over pairs
+};
+
+// Times `pairs` interleaved pairs, each of one sparse product and one of every dense library, on the threads
+// of base/parallel.h. A call shorter than a millisecond is repeated within its turn.
+// Errors (usage): a shape that blocks do not divide; a density that leaves no block.
+BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
+                        int pairs, std::uint64_t seed);
+
+}  // namespace filigree::sparse
