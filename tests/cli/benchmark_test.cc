@@ -1,0 +1,61 @@
+// filigree sparse bench: what it prints and what it refuses, never how fast it is.
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "filigree/base/test_support.h"
+#include "support/run_program.h"
+
+namespace filigree {
+namespace {
+
+using test::contains;
+using test::Outcome;
+using test::run_program;
+
+TEST(SparseBench, PrintsALineOfJsonForEachCell) {
+  for (const char* op : {"forward", "grad-input", "grad-weight"}) {
+    for (const char* layout : {"row-major", "token-major"}) {
+      const Outcome outcome = run_program({FILIGREE_PROGRAM,
+                                           "sparse",
+                                           "bench",
+                                           "--m",
+                                           "64",
+                                           "--k",
+                                           "32",
+                                           "--n",
+                                           "8",
+                                           "--density",
+                                           "1/4",
+                                           "--op",
+                                           op,
+                                           "--layout",
+                                           layout,
+                                           "--pairs",
+                                           "1",
+                                           "--threads",
+                                           "1",
+                                           "--json"});
+      ASSERT_EQ(outcome.code, 0) << outcome.err;
+      const auto line = nlohmann::json::parse(outcome.out);
+      EXPECT_EQ(line["op"], op);
+      EXPECT_EQ(line["layout"], layout);
+      EXPECT_EQ(line["k"], 32);
+      EXPECT_EQ(line["density"], 0.25);
+      EXPECT_GT(line["seconds"], 0.0);
+      EXPECT_GT(line["gflops_dense"], 0.0);
+    }
+  }
+}
+
+TEST(SparseBench, RefusesWhatIsNoBenchmark) {
+  for (const char* option : {"--m=x", "--m=30", "--n=0", "--density=2", "--density=1/0", "--block=3"}) {
+    const Outcome outcome = run_program({FILIGREE_PROGRAM, "sparse", "bench", option});
+    EXPECT_EQ(outcome.code, 2) << option;
+    EXPECT_TRUE(contains(outcome.err, "error: ")) << outcome.err;
+  }
+}
+
+}  // namespace
+}  // namespace filigree
