@@ -57,7 +57,8 @@ struct BenchmarkResult {
 
 // Times `pairs` interleaved pairs, each of one sparse product and one of every dense library, on the threads
 // of base/parallel.h. A call shorter than a millisecond is repeated within its turn.
-// Errors (usage): a shape that blocks do not divide; a density that leaves no block.
+// Errors (usage): a shape that blocks do not divide; no column; a density outside (0, 1]; what
+// pattern_of_kind refuses.
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
                         int pairs, std::uint64_t seed);
 

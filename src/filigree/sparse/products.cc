@@ -9,8 +9,6 @@
 namespace filigree::sparse {
 namespace {
 
-using kernels::GroupedBlocks;
-
 // The values with each block transposed, in the order of `blocks`.
 template <typename T>
 const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, const T* values) {

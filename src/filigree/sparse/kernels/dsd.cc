@@ -34,8 +34,8 @@ constexpr int kTileRows = kManyRegisters  ? (kBlock == 4    ? 4
                           : kVectors == 2 ? (kBlock < 16 ? 4 : 6)
                                           : (kBlock < 8 ? kBlock : 8);
 
-// Blocks that several tiles of rows take in turn: their weights and their rows of x stay in L1 meanwhile.
-template <int kBlock>
+// Values of the blocks that several tiles of rows take in turn: their weights and their rows of x stay in L1
+// meanwhile.
 constexpr std::int64_t kChunkValues = 2048;
 
 // Where a panel of y begins, and what its rows are.
@@ -105,7 +105,7 @@ template <int kBlock, int kVectors, bool kTransposed>
 HWY_INLINE void Group(const DsdTask<float>& task, std::int64_t g, const float* x, Output y,
                       PanelCopier& next) {
   constexpr bool kOneTile = kTileRows<kBlock, kVectors> >= kBlock;
-  constexpr std::int64_t kChunk = kChunkValues<kBlock> / (kBlock * kBlock);
+  constexpr std::int64_t kChunk = kChunkValues / (kBlock * kBlock);
   const std::int64_t end = task.blocks.offsets[g + 1];
   std::int64_t begin = task.blocks.offsets[g];
   const float* bias = task.bias == nullptr ? nullptr : task.bias + g * kBlock;
