@@ -1,6 +1,7 @@
 #include "filigree/base/isa.h"
 
 #include <hwy/highway.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -101,6 +102,15 @@ std::string cpu_name() {
     }
   }
   return "unknown CPU";
+}
+
+std::int64_t l2_cache_bytes() {
+  static const std::int64_t bytes = [] {
+    constexpr std::int64_t kUsual = 512 << 10;
+    const long found = ::sysconf(_SC_LEVEL2_CACHE_SIZE);
+    return found > 0 ? std::int64_t{found} : kUsual;
+  }();
+  return bytes;
 }
 
 }  // namespace filigree

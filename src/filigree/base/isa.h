@@ -2,6 +2,7 @@
 // portable) forces a lower one.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,5 +23,7 @@ void force_isa(Isa isa);
 std::vector<Isa> usable_isas();
 // The CPU's name as the operating system gives it.
 std::string cpu_name();
+// Bytes of a core's second-level cache; 512 KiB where the system does not say.
+std::int64_t l2_cache_bytes();
 
 }  // namespace filigree

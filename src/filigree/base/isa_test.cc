@@ -90,6 +90,11 @@ TEST_F(IsaTest, ForcingIsUndoneByForcingTheDetectedOne) {
 
 TEST_F(IsaTest, NamesTheCpu) { EXPECT_FALSE(cpu_name().empty()); }
 
+TEST_F(IsaTest, KnowsTheSecondLevelCache) {
+  EXPECT_GE(l2_cache_bytes(), 64 << 10);
+  EXPECT_LE(l2_cache_bytes(), 64 << 20);
+}
+
 }  // namespace
 }  // namespace filigree
 #endif  // HWY_ONCE

@@ -1,5 +1,6 @@
 #include "filigree/sparse/dsd.h"
 
+#include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/product_parts.h"
 
@@ -51,7 +52,9 @@ void run_dsd(kernels::DsdTask<T> whole, int block) {
     task.columns = last - first;
     task.first_group = group_bound(task.blocks, groups, index % group_parts, group_parts);
     task.last_group = group_bound(task.blocks, groups, index % group_parts + 1, group_parts);
+    task.cache_bytes = l2_cache_bytes() / 4 * 3;
     task.scratch = kernel_scratch<T>(kernels::dsd_scratch(task.x_rows));
+    task.cursors = index_scratch(task.last_group);
     kernel(task);
   });
 }
@@ -77,7 +80,9 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
               .transposed = false,
               .bias = bias,
               .accumulate = accumulate,
-              .scratch = nullptr},
+              .cache_bytes = 0,
+              .scratch = nullptr,
+              .cursors = nullptr},
              w.block());
 }
 
@@ -100,7 +105,9 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
               .transposed = true,
               .bias = nullptr,
               .accumulate = accumulate,
-              .scratch = nullptr},
+              .cache_bytes = 0,
+              .scratch = nullptr,
+              .cursors = nullptr},
              w.block());
 }
 

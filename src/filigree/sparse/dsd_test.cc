@@ -156,6 +156,20 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixForAnyDensity) {
   check(pattern(4, 4, 0), 24, 0);
 }
 
+// Some rows of x at a time.
+TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
+  const std::int64_t many = std::max(l2_cache_bytes() / (16 * 4) / GetParam(), std::int64_t{1}) * 3 / 2;
+  const Isa before = chosen_isa();
+  for (const Isa isa : usable_isas()) {
+    SCOPED_TRACE(isa_name(isa));
+    force_isa(isa);
+    check<float>(pattern(2, many, 0.01), 17, 3, true, true);
+    check<float>(pattern(2, many, 0.01), 16, 0, false, true);
+    check<float>(pattern(many, 2, 0.01), 24, 0, false, false);
+  }
+  force_isa(before);
+}
+
 TEST_P(Dsd, GivesTheSameBitsForAnyNumberOfThreads) {
   const BsrPattern w = pattern(9, 11, 0.4);
   const int threads_before = thread_count();

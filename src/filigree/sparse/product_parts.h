@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <vector>
 
 #include "filigree/base/aligned.h"
 #include "filigree/base/error.h"
@@ -43,6 +44,12 @@ T* kernel_scratch(std::int64_t count) {
 template <typename T>
 T* call_scratch(std::int64_t count) {
   thread_local AlignedVector<T> scratch;
+  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
+  return scratch.data();
+}
+
+inline std::int32_t* index_scratch(std::int64_t count) {
+  thread_local std::vector<std::int32_t> scratch;
   if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
   return scratch.data();
 }

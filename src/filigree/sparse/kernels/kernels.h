@@ -62,8 +62,12 @@ struct DsdTask {
   bool transposed;
   const T* bias;
   bool accumulate;
+  // What may be taken of the second-level cache.
+  std::int64_t cache_bytes;
   // dsd_scratch(x_rows) elements, aligned to 64 bytes.
   T* scratch;
+  // last_group elements.
+  std::int32_t* cursors;
 };
 
 // gradient[positions[q]][i][j] = sum over tokens t of dy[t, i of its block row] * x[t, j of its block
@@ -113,8 +117,7 @@ constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
 
 // Columns of x that a dsd kernel copies at once: at most this many.
 constexpr std::int64_t kPanelColumns = 96;
-// Two copies.
-constexpr std::int64_t dsd_scratch(std::int64_t x_rows) { return 2 * kPanelColumns * x_rows; }
+constexpr std::int64_t dsd_scratch(std::int64_t x_rows) { return kPanelColumns * x_rows; }
 
 // Tokens that an sdd kernel copies at once, so that the copy of a side of `columns` stays in L2.
 constexpr std::int64_t sdd_chunk(std::int64_t columns) {

@@ -40,57 +40,26 @@ class Panels {
   std::int64_t count_;
 };
 
-// Copies a panel, a few rows at a time between other work.
-class PanelCopier {
- public:
-  // `rows` rows of `columns` elements, `stride` apart, to rows of `vectors` vectors; elements behind the last
-  // column become zero. step() is to be called about `steps` times.
-  PanelCopier(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t columns, int vectors,
-              float* to, std::int64_t steps)
-      : from_(from),
-        to_(to),
-        stride_(stride),
-        left_(rows),
-        whole_(columns / kLanes),
-        tail_(columns % kLanes),
-        width_(std::int64_t{vectors} * kLanes),
-        per_step_(rows / (steps > 0 ? steps : 1) + 1) {}
-
-  HWY_INLINE void step() {
-    if (left_ > 0) copy(per_step_ < left_ ? per_step_ : left_);
-  }
-  HWY_INLINE void finish() { copy(left_); }
-
- private:
-  // Not inlined: its state would take the registers of the multiply-adds around it.
-  HWY_NOINLINE void copy(std::int64_t rows) {
-    constexpr std::int64_t kAheadRows = 16;
-    const Full d;
-    left_ -= rows;
-    for (; rows > 0; --rows) {
-      __builtin_prefetch(from_ + kAheadRows * stride_, 0, 2);
-      __builtin_prefetch(from_ + kAheadRows * stride_ + kCacheLine / 4, 0, 2);
-      for (std::int64_t v = 0; v < whole_; ++v) {
-        hn::Store(hn::LoadU(d, from_ + v * kLanes), d, to_ + v * kLanes);
-      }
-      if (tail_ > 0) {
-        const auto mask = hn::FirstN(d, static_cast<std::size_t>(tail_));
-        hn::Store(hn::MaskedLoad(mask, d, from_ + whole_ * kLanes), d, to_ + whole_ * kLanes);
-      }
-      from_ += stride_;
-      to_ += width_;
+// Copies `rows` rows of `columns` elements, `stride` apart, to rows of `vectors` vectors; elements behind the
+// last column become zero.
+HWY_NOINLINE void CopyPanel(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t columns,
+                            int vectors, float* to) {
+  constexpr std::int64_t kAheadRows = 16;
+  const Full d;
+  const std::int64_t whole = columns / kLanes;
+  const auto tail = hn::FirstN(d, static_cast<std::size_t>(columns % kLanes));
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const float* row = from + r * stride;
+    for (std::int64_t v = 0; v < vectors * kLanes; v += kCacheLine / 4) {
+      __builtin_prefetch(row + kAheadRows * stride + v, 0, 3);
     }
+    for (std::int64_t v = 0; v < whole; ++v) {
+      hn::Store(hn::LoadU(d, row + v * kLanes), d, to + v * kLanes);
+    }
+    if (whole < vectors) hn::Store(hn::MaskedLoad(tail, d, row + whole * kLanes), d, to + whole * kLanes);
+    to += vectors * kLanes;
   }
-
-  const float* from_;
-  float* to_;
-  std::int64_t stride_;
-  std::int64_t left_;
-  std::int64_t whole_;
-  std::int64_t tail_;
-  std::int64_t width_;
-  std::int64_t per_step_;
-};
+}
 
 HWY_INLINE void CopyRows(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
                          float* to, std::int64_t to_stride) {
