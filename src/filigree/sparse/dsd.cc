@@ -7,27 +7,6 @@
 namespace filigree::sparse {
 namespace {
 
-// x transposed, in memory that lives until the next call with the same `slot`.
-template <typename T>
-MatrixView<T> transposed(MatrixView<const T> x, int slot) {
-  constexpr std::int64_t kTile = 16;
-  thread_local AlignedVector<T> copies[2];
-  AlignedVector<T>& copy = copies[slot];
-  if (static_cast<std::int64_t>(copy.size()) < x.rows * x.columns) {
-    copy.resize(static_cast<std::size_t>(x.rows * x.columns));
-  }
-  const MatrixView<T> y(copy.data(), x.columns, x.rows);
-  parallel_chunks(x.rows, kTile, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t first = 0; first < x.columns; first += kTile) {
-      const std::int64_t last = std::min(x.columns, first + kTile);
-      for (std::int64_t r = begin; r < end; ++r) {
-        for (std::int64_t c = first; c < last; ++c) y(c, r) = x(r, c);
-      }
-    }
-  });
-  return y;
-}
-
 // Fills in columns, groups and scratch of `whole` for each task, and runs it. Threads take equal parts of the
 // columns, which balances any pattern; where there are too few columns for that, also parts of the groups,
 // balanced by blocks.
@@ -111,13 +90,6 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
              w.block());
 }
 
-template <typename T>
-void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
-  check_view("sdd_row_major", "dy", dy, w.rows(), x.columns);
-  check_view("sdd_row_major", "x", x, w.columns(), x.columns);
-  sdd<T>(transposed<T>(dy, 0), transposed<T>(x, 1), w, gradient, accumulate);
-}
-
 template void dsd<float>(const BsrPattern&, const float*, ConstView<float>, const float*, MatrixView<float>,
                          bool);
 template void dsd<double>(const BsrPattern&, const double*, ConstView<double>, const double*,
@@ -126,7 +98,5 @@ template void dsd_transposed<float>(const BsrPattern&, const float*, ConstView<f
                                     bool);
 template void dsd_transposed<double>(const BsrPattern&, const double*, ConstView<double>, MatrixView<double>,
                                      bool);
-template void sdd_row_major<float>(ConstView<float>, ConstView<float>, const BsrPattern&, float*, bool);
-template void sdd_row_major<double>(ConstView<double>, ConstView<double>, const BsrPattern&, double*, bool);
 
 }  // namespace filigree::sparse

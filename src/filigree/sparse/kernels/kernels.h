@@ -70,26 +70,38 @@ struct DsdTask {
   std::int32_t* cursors;
 };
 
-// gradient[positions[q]][i][j] = sum over tokens t of dy[t, i of its block row] * x[t, j of its block
-// column], plus gradient where `accumulate`, for the blocks of groups [first_group, last_group). Groups are
-// block rows, or block columns where `by_columns`.
+// One operand of an sdd product. Its rows are features, or tokens.
+template <typename T>
+struct SddSide {
+  const T* data;
+  std::int64_t stride;
+  bool rows_are_features;
+
+  const T* at(std::int64_t feature, std::int64_t token) const {
+    return rows_are_features ? data + feature * stride + token : data + token * stride + feature;
+  }
+};
+
+// gradient[q][i][j] = sum over tokens of dy[i of q's block row] * x[j of q's block column], plus gradient
+// where `accumulate`, for the blocks in block columns [first_column, last_column).
 template <typename T>
 struct SddTask {
-  const T* dy;
-  std::int64_t dy_stride;
-  std::int64_t dy_columns;
-  const T* x;
-  std::int64_t x_stride;
-  std::int64_t x_columns;
+  SddSide<T> dy;
+  SddSide<T> x;
   std::int64_t tokens;
+  // Tokens that are copied at a time: a multiple of 16.
+  std::int64_t chunk;
+  // By row.
   GroupedBlocks blocks;
-  bool by_columns;
-  std::int64_t first_group;
-  std::int64_t last_group;
+  std::int64_t groups;
+  std::int64_t first_column;
+  std::int64_t last_column;
   T* gradient;
   bool accumulate;
-  // sdd_scratch(columns of the side that is not grouped) elements, aligned to 64 bytes.
+  // sdd_scratch(block, columns, chunk) elements, aligned to 64 bytes.
   T* scratch;
+  // 2 * groups elements.
+  std::int32_t* bounds;
 };
 
 // How dds kernels want a block's b x b values: [input][output] to make vectors of outputs, or
@@ -119,16 +131,13 @@ constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
 constexpr std::int64_t kPanelColumns = 96;
 constexpr std::int64_t dsd_scratch(std::int64_t x_rows) { return kPanelColumns * x_rows; }
 
-// Tokens that an sdd kernel copies at once, so that the copy of a side of `columns` stays in L2.
-constexpr std::int64_t sdd_chunk(std::int64_t columns) {
-  constexpr std::int64_t kElements = 1 << 16;
-  return std::clamp<std::int64_t>(kElements / columns / 16 * 16, 32, 256);
-}
-// Columns of the grouped side that are copied at once.
-constexpr std::int64_t kSddColumns = 16;
-// Two copies of each.
-constexpr std::int64_t sdd_scratch(std::int64_t columns) {
-  return 2 * sdd_chunk(columns) * (columns + kSddColumns);
+// Tokens that an sdd kernel copies at a time: as many as leave a block's share of both sides in L1.
+constexpr std::int64_t kSddChunk = 128;
+// Features of dy that are copied at a time: a cache line of each token, where tokens are rows.
+constexpr std::int64_t kSddFeatures = 16;
+// Copies of the task's columns of x, and of some features of dy.
+constexpr std::int64_t sdd_scratch(int block, std::int64_t columns, std::int64_t chunk) {
+  return (columns * block + kSddFeatures) * chunk;
 }
 
 // The kernels for the instruction set in use.

@@ -38,17 +38,16 @@ HWY_INLINE V SumQuads(V a, V b, V c, V d) {
   return hn::Add(hn::Add(a, b), hn::Add(c, d));
 }
 
-// 128-bit parts of rows a step apart, as one vector.
-HWY_INLINE FullVec LoadQuads(const float* from, std::int64_t step) {
+// 128-bit parts of rows a step apart, as one vector of 8 or 16 lanes.
+template <class D>
+HWY_INLINE hn::Vec<D> LoadQuads(D d, const float* from, std::int64_t step) {
   const Quad quad;
-#if HWY_TARGET <= HWY_AVX3
-  const hn::Half<Full> half;
-  const auto low = hn::Combine(half, hn::LoadU(quad, from + step), hn::LoadU(quad, from));
-  const auto high = hn::Combine(half, hn::LoadU(quad, from + 3 * step), hn::LoadU(quad, from + 2 * step));
-  return hn::Combine(Full(), high, low);
-#else
-  return hn::Combine(Full(), hn::LoadU(quad, from + step), hn::LoadU(quad, from));
-#endif
+  if constexpr (hn::MaxLanes(d) == 16) {
+    const hn::Half<D> half;
+    return hn::Combine(d, LoadQuads(half, from + 2 * step, step), LoadQuads(half, from, step));
+  } else {
+    return hn::Combine(d, hn::LoadU(quad, from + step), hn::LoadU(quad, from));
+  }
 }
 
 // The 128-bit parts of v.
@@ -76,15 +75,16 @@ HWY_INLINE QuadVec AddQuads(FullVec v) {
   return sum;
 }
 
-// A square of kLanes rows and columns, transposed; added to what is there where kAdd.
-template <bool kAdd>
+// A square of as many rows and columns as D has lanes, transposed; added to what is there where kAdd.
+template <class D, bool kAdd>
 HWY_INLINE void TransposeSquare(const float* from, std::int64_t from_stride, float* to,
                                 std::int64_t to_stride) {
-  const Full d;
-  FILIGREE_UNROLL for (int c = 0; c < kLanes; c += 4) {
-    FullVec row[4];
+  const D d;
+  constexpr int kSide = static_cast<int>(hn::MaxLanes(D()));
+  FILIGREE_UNROLL for (int c = 0; c < kSide; c += 4) {
+    hn::Vec<D> row[4];
     FILIGREE_UNROLL for (int i = 0; i < 4; ++i) row[i] =
-        LoadQuads(from + i * from_stride + c, 4 * from_stride);
+        LoadQuads(d, from + i * from_stride + c, 4 * from_stride);
     TransposeQuads(row[0], row[1], row[2], row[3]);
     FILIGREE_UNROLL for (int i = 0; i < 4; ++i) {
       float* place = to + (c + i) * to_stride;
@@ -101,7 +101,7 @@ HWY_INLINE void Transpose(const float* from, std::int64_t from_stride, std::int6
   for (; r + kLanes <= rows; r += kLanes) {
     std::int64_t c = 0;
     for (; c + kLanes <= columns; c += kLanes) {
-      TransposeSquare<kAdd>(from + r * from_stride + c, from_stride, to + c * to_stride + r, to_stride);
+      TransposeSquare<Full, kAdd>(from + r * from_stride + c, from_stride, to + c * to_stride + r, to_stride);
     }
     for (; c < columns; ++c) {
       for (std::int64_t i = r; i < r + kLanes; ++i) {

@@ -52,17 +52,19 @@ void dsd(const DsdTask<T>& task) {
 
 template <typename T, int kBlock>
 void sdd(const SddTask<T>& task) {
-  for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
+  for (std::int64_t g = 0; g < task.groups; ++g) {
     for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
-      const std::int64_t other = task.blocks.others[q];
-      const T* dy = task.dy + (task.by_columns ? other : g) * kBlock;
-      const T* x = task.x + (task.by_columns ? g : other) * kBlock;
-      T* gradient = task.gradient + task.blocks.position(q) * kBlock * kBlock;
+      const std::int64_t column = task.blocks.others[q];
+      if (column < task.first_column || column >= task.last_column) continue;
+      T* gradient = task.gradient + q * kBlock * kBlock;
       T sum[kBlock * kBlock];
       for (int i = 0; i < kBlock * kBlock; ++i) sum[i] = task.accumulate ? gradient[i] : T{0};
-      for (std::int64_t t = 0; t < task.tokens; ++t, dy += task.dy_stride, x += task.x_stride) {
+      for (std::int64_t t = 0; t < task.tokens; ++t) {
         for (int i = 0; i < kBlock; ++i) {
-          for (int j = 0; j < kBlock; ++j) sum[i * kBlock + j] += dy[i] * x[j];
+          const T dy = *task.dy.at(g * kBlock + i, t);
+          for (int j = 0; j < kBlock; ++j) {
+            sum[i * kBlock + j] += dy * *task.x.at(column * kBlock + j, t);
+          }
         }
       }
       for (int i = 0; i < kBlock * kBlock; ++i) gradient[i] = sum[i];

@@ -1,9 +1,5 @@
 // sdd for blocks of 8 and 16: outer products. A vector holds a row of a block of the gradient, which stays
-// in registers over a chunk of tokens; x are vectors, dy is broadcast from memory as an operand of the
-// multiply-add.
-//
-// Both sides are copied into [group][token][block], as in wide_dds.cc: the side that is not grouped once a
-// chunk (it stays in L2), the grouped side one group at a time (it stays in L1).
+// in registers over a chunk of tokens; x are vectors, dy is broadcast.
 #include "filigree/base/simd.h"
 #include "filigree/sparse/kernels/kernels.h"
 
@@ -11,6 +7,8 @@
 #define HWY_TARGET_INCLUDE "filigree/sparse/kernels/wide_sdd.cc"
 #include <hwy/foreach_target.h>
 //
+#include "filigree/sparse/kernels/narrow-inl.h"
+#include "filigree/sparse/kernels/sdd-inl.h"
 #include "filigree/sparse/kernels/wide-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -26,204 +24,133 @@ void Sdd(const SddTask<float>& task) {
 
 #else
 
-// Tokens between two steps of copying.
-constexpr std::int64_t kTokensPerStep = 16;
-// How far ahead of the copying lines of the whole side are fetched.
-constexpr std::int64_t kAhead = 64;
+// Both sides are copied into [group][token][block].
 
-// What is copied while the current copies are multiplied: the next chunk of the whole side, and the next
-// columns of the grouped side.
+// From rows of tokens, a cache line of each at a time: whole rows are often a power of two apart.
 template <int kBlock>
-struct Copiers {
-  Copier<kBlock> other;
-  Copier<kBlock> group;
-
-  HWY_INLINE void step() {
-    other.step();
-    group.step();
-  }
-};
-
-// kParts parts of kRows rows of kColumns vectors of sums, over `tokens` tokens:
-// sum[p][r][c] += dy[p][t][r] * x[c][t].
-template <int kBlock, int kParts, int kRows, int kColumns>
-HWY_INLINE void Outer(std::int64_t tokens, const float* const (&dy)[kParts],
-                      const float* const (&x)[kColumns], float* const (&gradient)[kParts][kColumns], bool add,
-                      Copiers<kBlock>& next) {
-  using D = Side<kBlock>;
-  const D d;
-  hn::Vec<D> sum[kParts][kRows][kColumns];
-  FILIGREE_UNROLL for (int p = 0; p < kParts; ++p) {
-    FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-      FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) {
-        sum[p][r][c] = add ? hn::LoadU(d, gradient[p][c] + r * kBlock) : hn::Zero(d);
-      }
-    }
-  }
-  for (std::int64_t begin = 0; begin < tokens; begin += kTokensPerStep) {
-    const std::int64_t end = begin + kTokensPerStep < tokens ? begin + kTokensPerStep : tokens;
-    for (std::int64_t t = begin; t < end; ++t) {
-      hn::Vec<D> input[kColumns];
-      FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) input[c] = hn::Load(d, x[c] + t * kBlock);
-      FILIGREE_UNROLL for (int p = 0; p < kParts; ++p) {
-        FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-          const auto output = hn::Set(d, dy[p][t * kBlock + r]);
-          FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) {
-            sum[p][r][c] = hn::MulAdd(output, input[c], sum[p][r][c]);
-          }
+void PackTokens(const SddSide<float>& side, std::int64_t first, std::int64_t last, std::int64_t first_token,
+                std::int64_t tokens, float* to) {
+  constexpr std::int64_t kLine = kCacheLine / 4;
+  // How many elements ahead lines are fetched, for the next but one pass over the rows.
+  constexpr std::int64_t kAhead = 2 * kLine;
+  const Side<kBlock> d;
+  for (std::int64_t line = first; line < last; line += kLine) {
+    const std::int64_t end = line + kLine < last ? line + kLine : last;
+    const float* row = side.at(0, first_token);
+    for (std::int64_t t = 0; t < tokens; ++t, row += side.stride) {
+      __builtin_prefetch(row + line + kAhead, 0, 3);
+      for (std::int64_t f = line; f < end; f += kBlock) {
+        float* place = to + (f - first) * tokens + t * kBlock;
+        FILIGREE_UNROLL for (int v = 0; v < kSideVectors<kBlock>; ++v) {
+          hn::Store(hn::LoadU(d, row + f + v * kSideLanes<kBlock>), d, place + v * kSideLanes<kBlock>);
         }
       }
     }
-    next.step();
   }
-  FILIGREE_UNROLL for (int p = 0; p < kParts; ++p) {
-    FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-      FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) {
-        hn::StoreU(sum[p][r][c], d, gradient[p][c] + r * kBlock);
+}
+
+// From rows of features, transposed in squares.
+template <int kBlock>
+void PackFeatures(const SddSide<float>& side, std::int64_t first, std::int64_t last, std::int64_t first_token,
+                  std::int64_t tokens, float* to) {
+  constexpr std::int64_t kSquare = kSideLanes<kBlock>;
+  const std::int64_t whole = tokens / kSquare * kSquare;
+  for (std::int64_t group = first; group < last; group += kBlock, to += kBlock * tokens) {
+    for (std::int64_t f = 0; f < kBlock; f += kSquare) {
+      const float* rows = side.at(group + f, first_token);
+      for (std::int64_t t = 0; t < whole; t += kSquare) {
+        TransposeSquare<Side<kBlock>, false>(rows + t, side.stride, to + t * kBlock + f, kBlock);
+      }
+      for (std::int64_t t = whole; t < tokens; ++t) {
+        for (std::int64_t i = 0; i < kSquare; ++i) to[t * kBlock + f + i] = rows[i * side.stride + t];
       }
     }
   }
 }
 
-// kRows rows of two vectors, as many at a time as 16 registers hold.
-template <int kBlock, int kRows>
-HWY_INLINE void FewRegisters(std::int64_t tokens, const float* dy, const float* const (&x)[2],
-                             float* const (&gradient)[2], bool add, Copiers<kBlock>& next) {
-  constexpr int kPart = kRows > 8 ? 6 : 4;
-  Outer<kBlock, 1, kPart, 2>(tokens, {dy}, x, {{gradient[0], gradient[1]}}, add, next);
-  if constexpr (kRows > kPart) {
-    FewRegisters<kBlock, kRows - kPart>(
-        tokens, dy + kPart, x, {gradient[0] + kPart * kBlock, gradient[1] + kPart * kBlock}, add, next);
-  }
-}
-
-// One block. Not inlined: the state of copying would take the registers of the loop.
-template <int kBlock>
-HWY_NOINLINE void Single(std::int64_t tokens, const float* dy, const float* x, float* gradient, bool add,
-                         Copiers<kBlock>& next) {
-  if constexpr (kSideVectors<kBlock> == 1) {
-    Outer<kBlock, 1, kBlock, 1>(tokens, {dy}, {x}, {{gradient}}, add, next);
-  } else {
-    constexpr int kHalf = kBlock / 2;
-    FewRegisters<kBlock, kBlock>(tokens, dy, {x, x + kHalf}, {gradient, gradient + kHalf}, add, next);
-  }
-}
-
-// Two blocks of 8: of one block row, where a broadcast serves both, or of one block column, where a vector of
-// x does. One block alone has too few sums to hide the latency of multiply-adds.
-HWY_NOINLINE void Pair(const SddTask<float>& task, std::int64_t tokens, const float* group,
-                       const float* other0, const float* other1, float* gradient0, float* gradient1, bool add,
-                       Copiers<8>& next) {
-  if (task.by_columns) {
-    if constexpr (kManyRegisters) {
-      Outer<8, 2, 8, 1>(tokens, {other0, other1}, {group}, {{gradient0}, {gradient1}}, add, next);
-    } else {
-      Single<8>(tokens, other0, group, gradient0, add, next);
-      Single<8>(tokens, other1, group, gradient1, add, next);
+// kRows rows, from kRow on, of the gradients of kBlocks blocks of one block row.
+template <int kBlock, int kBlocks, int kRow, int kRows>
+HWY_INLINE void Outer(std::int64_t tokens, const float* dy, const float* const (&x)[kBlocks],
+                      float* const (&gradient)[kBlocks], bool add) {
+  constexpr int kSides = kSideVectors<kBlock>;
+  constexpr int kLength = kSideLanes<kBlock>;
+  constexpr int kVectors = kBlocks * kSides;
+  using D = Side<kBlock>;
+  const D d;
+  hn::Vec<D> sum[kRows][kVectors];
+  FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
+    FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
+      const float* from = gradient[v / kSides] + (kRow + r) * kBlock + v % kSides * kLength;
+      sum[r][v] = add ? hn::LoadU(d, from) : hn::Zero(d);
     }
-  } else {
-    if constexpr (kManyRegisters) {
-      Outer<8, 1, 8, 2>(tokens, {group}, {other0, other1}, {{gradient0, gradient1}}, add, next);
-    } else {
-      FewRegisters<8, 8>(tokens, group, {other0, other1}, {gradient0, gradient1}, add, next);
+  }
+  for (std::int64_t t = 0; t < tokens; ++t) {
+    hn::Vec<D> input[kVectors];
+    FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
+      input[v] = hn::Load(d, x[v / kSides] + t * kBlock + v % kSides * kLength);
+    }
+    FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
+      const auto output = hn::Set(d, dy[t * kBlock + kRow + r]);
+      FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
+        sum[r][v] = hn::MulAdd(output, input[v], sum[r][v]);
+      }
+    }
+  }
+  FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
+    FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
+      float* to = gradient[v / kSides] + (kRow + r) * kBlock + v % kSides * kLength;
+      hn::StoreU(sum[r][v], d, to);
     }
   }
 }
 
-// The blocks of group g. group, other: the copies.
-template <int kBlock>
-void OneGroup(const SddTask<float>& task, std::int64_t g, std::int64_t tokens, const float* group,
-              const float* other, bool add, Copiers<kBlock>& next) {
-  const GroupedBlocks& blocks = task.blocks;
-  const std::int64_t copied = tokens * kBlock;
-  constexpr std::int64_t kValues = kBlock * kBlock;
-  std::int64_t q = blocks.offsets[g];
-  const std::int64_t end = blocks.offsets[g + 1];
-  if constexpr (kBlock == 8) {
-    for (; q + 1 < end; q += 2) {
-      Pair(task, tokens, group, other + blocks.others[q] * copied, other + blocks.others[q + 1] * copied,
-           task.gradient + blocks.position(q) * kValues, task.gradient + blocks.position(q + 1) * kValues,
-           add, next);
-    }
-  }
-  for (; q < end; ++q) {
-    const float* copy = other + blocks.others[q] * copied;
-    float* gradient = task.gradient + blocks.position(q) * kValues;
-    if (task.by_columns) {
-      Single<kBlock>(tokens, copy, group, gradient, add, next);
-    } else {
-      Single<kBlock>(tokens, group, copy, gradient, add, next);
-    }
-  }
+// All rows, as many at a time as registers hold sums of.
+template <int kBlock, int kBlocks, int kRow = 0>
+HWY_INLINE void Rows(std::int64_t tokens, const float* dy, const float* const (&x)[kBlocks],
+                     float* const (&gradient)[kBlocks], bool add) {
+  constexpr int kVectors = kBlocks * kSideVectors<kBlock>;
+  constexpr int kMost = kManyRegisters                       ? kBlock
+                        : kVectors == 3                      ? 4
+                        : kVectors == 2 && kBlock - kRow < 9 ? 4
+                        : kVectors == 2                      ? 6
+                                                             : 8;
+  constexpr int kRows = kBlock - kRow < kMost ? kBlock - kRow : kMost;
+  Outer<kBlock, kBlocks, kRow, kRows>(tokens, dy, x, gradient, add);
+  if constexpr (kRow + kRows < kBlock) Rows<kBlock, kBlocks, kRow + kRows>(tokens, dy, x, gradient, add);
 }
 
-// One side's rows of activations.
-struct Rows {
-  const float* data;
-  std::int64_t stride;
-  std::int64_t columns;
-};
+template <int kBlock, int kBlocks>
+HWY_NOINLINE void Blocks(const SddTask<float>& task, std::int64_t tokens, std::int64_t q, const float* dy,
+                         const float* x_copy, bool add) {
+  const float* x[kBlocks];
+  float* gradient[kBlocks];
+  FILIGREE_UNROLL for (int i = 0; i < kBlocks; ++i) {
+    x[i] = x_copy + (task.blocks.others[q + i] - task.first_column) * tokens * kBlock;
+    gradient[i] = task.gradient + (q + i) * kBlock * kBlock;
+  }
+  Rows<kBlock, kBlocks>(tokens, dy, x, gradient, add);
+}
 
 template <int kBlock>
 void Sdd(const SddTask<float>& task) {
-  const Rows dy{task.dy, task.dy_stride, task.dy_columns};
-  const Rows x{task.x, task.x_stride, task.x_columns};
-  const Rows& grouped = task.by_columns ? x : dy;
-  const Rows& other = task.by_columns ? dy : x;
-  const std::int64_t chunk = sdd_chunk(other.columns);
-  constexpr std::int64_t kGroups = kSddColumns / kBlock;
-  const std::int32_t* offsets = task.blocks.offsets;
-  const std::int64_t blocks = offsets[task.last_group] - offsets[task.first_group];
-
-  float* other_copy = task.scratch;
-  float* next_other_copy = other_copy + chunk * other.columns;
-  float* group_copy = next_other_copy + chunk * other.columns;
-  float* next_group_copy = group_copy + chunk * kSddColumns;
-  const auto tokens_from = [&](std::int64_t first) {
-    const std::int64_t left = task.tokens - first;
-    return left < chunk ? (left < 0 ? 0 : left) : chunk;
+  const auto pack = [](const SddSide<float>& side, std::int64_t first, std::int64_t last,
+                       std::int64_t first_token, std::int64_t tokens, float* to) {
+    side.rows_are_features ? PackFeatures<kBlock>(side, first, last, first_token, tokens, to)
+                           : PackTokens<kBlock>(side, first, last, first_token, tokens, to);
   };
-  const auto copy_other = [&](std::int64_t first, float* to) {
-    const std::int64_t tokens = tokens_from(first);
-    return Copier<kBlock>(other.data + first * other.stride, other.stride, other.columns, tokens, to, tokens,
-                          blocks * (chunk / kTokensPerStep), kAhead);
-  };
-  // Groups from `begin` on, in step with the multiplications of those before.
-  const auto copy_groups = [&](std::int64_t first, std::int64_t begin, float* to) {
-    const std::int64_t tokens = tokens_from(first);
-    const std::int64_t left = task.last_group - begin;
-    const std::int64_t count = left < kGroups ? left : kGroups;
-    const std::int64_t before = begin - kGroups < task.first_group ? begin : begin - kGroups;
-    const std::int64_t steps = (offsets[begin] - offsets[before]) * (tokens / kTokensPerStep);
-    return Copier<kBlock>(grouped.data + first * grouped.stride + begin * kBlock, grouped.stride,
-                          (count < 0 ? 0 : count) * kBlock, tokens, to, tokens, steps, kSddColumns);
-  };
-
-  copy_other(0, other_copy).finish();
-  copy_groups(0, task.first_group, group_copy).finish();
-  for (std::int64_t first = 0; first < task.tokens; first += chunk) {
-    const std::int64_t tokens = tokens_from(first);
-    const bool add = first > 0 || task.accumulate;
-    Copier<kBlock> next_other = copy_other(first + chunk, next_other_copy);
-    for (std::int64_t begin = task.first_group; begin < task.last_group; begin += kGroups) {
-      const bool last = begin + kGroups >= task.last_group;
-      Copiers<kBlock> next{next_other, last ? copy_groups(first + chunk, task.first_group, next_group_copy)
-                                            : copy_groups(first, begin + kGroups, next_group_copy)};
-      const std::int64_t end = last ? task.last_group : begin + kGroups;
-      for (std::int64_t g = begin; g < end; ++g) {
-        OneGroup<kBlock>(task, g, tokens, group_copy + (g - begin) * tokens * kBlock, other_copy, add, next);
-      }
-      next.group.finish();
-      next_other = next.other;
-      float* const used = group_copy;
-      group_copy = next_group_copy;
-      next_group_copy = used;
-    }
-    next_other.finish();
-    float* const used = other_copy;
-    other_copy = next_other_copy;
-    next_other_copy = used;
-  }
+  const auto padded = [](std::int64_t tokens) { return tokens; };
+  ForEachGroup<kBlock>(
+      task, padded, pack,
+      [&](std::int64_t tokens, std::int64_t q, std::int64_t end, const float* dy, const float* x, bool add) {
+        if constexpr (kBlock == 8) {
+          // One block alone has too few sums to hide the latency of multiply-adds, or more loads than those.
+          constexpr int kMost = kManyRegisters ? 2 : 3;
+          for (; end - q >= kMost && end - q != 4; q += kMost)
+            Blocks<kBlock, kMost>(task, tokens, q, dy, x, add);
+          for (; end - q >= 2; q += 2) Blocks<kBlock, 2>(task, tokens, q, dy, x, add);
+        }
+        for (; q < end; ++q) Blocks<kBlock, 1>(task, tokens, q, dy, x, add);
+      });
 }
 
 #endif

@@ -1,0 +1,68 @@
+// What the sdd kernels share, once per target: the order in which blocks are taken.
+#if defined(FILIGREE_SPARSE_SDD_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FILIGREE_SPARSE_SDD_INL_H_
+#undef FILIGREE_SPARSE_SDD_INL_H_
+#else
+#define FILIGREE_SPARSE_SDD_INL_H_
+#endif
+
+#include "filigree/sparse/kernels/simd-inl.h"
+
+#if !FILIGREE_SPARSE_PLAIN
+HWY_BEFORE_NAMESPACE();
+namespace filigree::sparse::kernels::HWY_NAMESPACE {
+
+// The first place in [begin, end) whose block is in column `column` or behind it.
+HWY_INLINE std::int64_t LowerBound(const std::int32_t* others, std::int64_t begin, std::int64_t end,
+                                   std::int64_t column) {
+  while (begin < end) {
+    const std::int64_t middle = begin + (end - begin) / 2;
+    if (others[middle] < column) {
+      begin = middle + 1;
+    } else {
+      end = middle;
+    }
+  }
+  return begin;
+}
+
+// For each chunk of tokens: copies the task's columns of x (they stay in L2), and a cache line's width of dy
+// at a time (it stays in L1), and calls blocks(tokens, begin, end, dy, x, accumulate) for each group.
+// pack(side, first feature, last feature, first token, tokens, to) makes [group][...] of so many floats for
+// each group as padded(tokens) * kBlock.
+template <int kBlock, class Padded, class Pack, class Blocks>
+HWY_INLINE void ForEachGroup(const SddTask<float>& task, const Padded& padded, const Pack& pack,
+                             const Blocks& blocks) {
+  constexpr std::int64_t kGroups = kSddFeatures / kBlock;
+  for (std::int64_t g = 0; g < task.groups; ++g) {
+    const std::int32_t* offsets = task.blocks.offsets + g;
+    for (int side = 0; side < 2; ++side) {
+      task.bounds[2 * g + side] = static_cast<std::int32_t>(LowerBound(
+          task.blocks.others, offsets[0], offsets[1], side == 0 ? task.first_column : task.last_column));
+    }
+  }
+  float* const x = task.scratch;
+  float* const dy = task.scratch + (task.last_column - task.first_column) * kBlock * task.chunk;
+  for (std::int64_t first = 0; first < task.tokens; first += task.chunk) {
+    const std::int64_t left = task.tokens - first;
+    const std::int64_t tokens = left < task.chunk ? left : task.chunk;
+    pack(task.x, task.first_column * kBlock, task.last_column * kBlock, first, tokens, x);
+    const std::int64_t group_floats = padded(tokens) * kBlock;
+    for (std::int64_t g = 0; g < task.groups; ++g) {
+      if (g % kGroups == 0) {
+        const std::int64_t last = g + kGroups < task.groups ? g + kGroups : task.groups;
+        pack(task.dy, g * kBlock, last * kBlock, first, tokens, dy);
+      }
+      const std::int64_t begin = task.bounds[2 * g];
+      const std::int64_t end = task.bounds[2 * g + 1];
+      if (begin == end) continue;
+      blocks(tokens, begin, end, dy + g % kGroups * group_floats, x, task.accumulate || first > 0);
+    }
+  }
+}
+
+}  // namespace filigree::sparse::kernels::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
+
+#endif

@@ -1,0 +1,79 @@
+// dY^T X (token-major) and dY X^T (row-major) at W's blocks.
+#include <algorithm>
+#include <span>
+#include <vector>
+
+#include "filigree/base/isa.h"
+#include "filigree/base/parallel.h"
+#include "filigree/sparse/dsd.h"
+#include "filigree/sparse/product_parts.h"
+#include "filigree/sparse/products.h"
+
+namespace filigree::sparse {
+namespace {
+
+// Tasks are runs of block columns with about equally many blocks each, narrow enough for their copy of x to
+// stay in a core's second-level cache. A block belongs to one task: the number of threads changes no bit.
+template <typename T>
+void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::int64_t tokens,
+             const BsrPattern& w, T* gradient, bool accumulate) {
+  if (tokens == 0) {
+    if (!accumulate) std::fill_n(gradient, w.value_count(), T{0});
+    return;
+  }
+  const kernels::SddKernel<T> kernel = kernels::sdd_kernel<T>(w.block());
+  const std::int64_t chunk = std::min(kernels::kSddChunk, (tokens + 15) / 16 * 16);
+  const std::int64_t columns = w.block_columns();
+  const std::int64_t fit = std::max<std::int64_t>(
+      1, l2_cache_bytes() / 2 / (w.block() * chunk * static_cast<std::int64_t>(sizeof(T))));
+  const std::int64_t fewest = (columns + fit - 1) / fit;
+  const std::int64_t most = (columns + fewest - 1) / fewest;
+  const std::int64_t wanted = thread_count() == 1 ? 1 : 2 * thread_count();
+  const std::int64_t target = (w.block_count() + wanted - 1) / wanted;
+  std::vector<std::int64_t> bounds{0};
+  const std::span<const std::int32_t> offsets = w.column_offsets();
+  for (std::int64_t c = 1; c < columns; ++c) {
+    const std::int64_t first = bounds.back();
+    if (c - first == most || offsets[c] - offsets[first] >= target) bounds.push_back(c);
+  }
+  bounds.push_back(columns);
+  parallel_tasks(static_cast<std::int64_t>(bounds.size()) - 1, [&](std::int64_t task, int) {
+    const std::int64_t first = bounds[static_cast<std::size_t>(task)];
+    const std::int64_t last = bounds[static_cast<std::size_t>(task) + 1];
+    kernel({.dy = dy,
+            .x = x,
+            .tokens = tokens,
+            .chunk = chunk,
+            .blocks = blocks_by_row(w),
+            .groups = w.block_rows(),
+            .first_column = first,
+            .last_column = last,
+            .gradient = gradient,
+            .accumulate = accumulate,
+            .scratch = kernel_scratch<T>(kernels::sdd_scratch(w.block(), last - first, chunk)),
+            .bounds = index_scratch(2 * w.block_rows())});
+  });
+}
+
+}  // namespace
+
+template <typename T>
+void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+  check_view("sdd", "dy", dy, x.rows, w.rows());
+  check_view("sdd", "x", x, x.rows, w.columns());
+  run_sdd<T>({dy.data, dy.stride, false}, {x.data, x.stride, false}, x.rows, w, gradient, accumulate);
+}
+
+template <typename T>
+void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+  check_view("sdd_row_major", "dy", dy, w.rows(), x.columns);
+  check_view("sdd_row_major", "x", x, w.columns(), x.columns);
+  run_sdd<T>({dy.data, dy.stride, true}, {x.data, x.stride, true}, x.columns, w, gradient, accumulate);
+}
+
+template void sdd<float>(ConstView<float>, ConstView<float>, const BsrPattern&, float*, bool);
+template void sdd<double>(ConstView<double>, ConstView<double>, const BsrPattern&, double*, bool);
+template void sdd_row_major<float>(ConstView<float>, ConstView<float>, const BsrPattern&, float*, bool);
+template void sdd_row_major<double>(ConstView<double>, ConstView<double>, const BsrPattern&, double*, bool);
+
+}  // namespace filigree::sparse
