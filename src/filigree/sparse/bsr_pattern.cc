@@ -3,8 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <mutex>
+#include <optional>
 
 #include "filigree/base/error.h"
+#include "filigree/sparse/run_index.h"
 
 namespace filigree::sparse {
 namespace {
@@ -26,13 +29,21 @@ void check_shape(std::int64_t rows, std::int64_t columns, int block) {
 
 }  // namespace
 
+struct BsrPattern::LazyRuns {
+  std::once_flag row_once;
+  std::once_flag column_once;
+  std::optional<RunIndex> row;
+  std::optional<RunIndex> column;
+};
+
 BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
                        std::vector<std::int32_t> row_offsets, std::vector<std::int32_t> column_indices)
     : rows_(rows),
       columns_(columns),
       block_(block),
       row_offsets_(std::move(row_offsets)),
-      column_indices_(std::move(column_indices)) {
+      column_indices_(std::move(column_indices)),
+      lazy_runs_(std::make_shared<LazyRuns>()) {
   check();
   index_columns();
 }
@@ -85,6 +96,20 @@ void BsrPattern::index_columns() {
       block_positions_[place] = p;
     }
   }
+}
+
+const RunIndex& BsrPattern::row_runs() const {
+  std::call_once(lazy_runs_->row_once, [&] {
+    lazy_runs_->row.emplace(row_offsets_, column_indices_, std::span<const std::int32_t>(), block_columns());
+  });
+  return *lazy_runs_->row;
+}
+
+const RunIndex& BsrPattern::column_runs() const {
+  std::call_once(lazy_runs_->column_once, [&] {
+    lazy_runs_->column.emplace(column_offsets_, row_indices_, block_positions_, block_rows());
+  });
+  return *lazy_runs_->column;
 }
 
 BsrPattern BsrPattern::random(std::int64_t rows, std::int64_t columns, int block, std::int64_t count,

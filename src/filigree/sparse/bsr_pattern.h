@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "filigree/base/philox.h"
 
 namespace filigree::sparse {
+
+class RunIndex;
 
 // An immutable pattern of b x b blocks, b = 1, 4, 8 or 16, that is valid from its construction on.
 // Values of a matrix with this pattern are [block_count][b][b]: blocks in row order (by block row, then
@@ -51,6 +54,11 @@ class BsrPattern {
   std::span<const std::int32_t> row_indices() const { return row_indices_; }
   std::span<const std::int32_t> block_positions() const { return block_positions_; }
 
+  // The order in which dsd and dsd_transposed take blocks of 1. Made when it is first asked for, by one
+  // thread, and shared with copies of the pattern.
+  const RunIndex& row_runs() const;
+  const RunIndex& column_runs() const;
+
   // Calls body(position, block_row, block_column) for each block in row order.
   template <typename Body>
   void for_each_block(Body&& body) const {
@@ -65,6 +73,8 @@ class BsrPattern {
   bool operator==(const BsrPattern& other) const;
 
  private:
+  struct LazyRuns;
+
   void check() const;
   void index_columns();
 
@@ -76,6 +86,7 @@ class BsrPattern {
   std::vector<std::int32_t> column_offsets_;
   std::vector<std::int32_t> row_indices_;
   std::vector<std::int32_t> block_positions_;
+  std::shared_ptr<LazyRuns> lazy_runs_;
 };
 
 // The number of blocks nearest to `density`, at least one.

@@ -3,19 +3,39 @@
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/product_parts.h"
+#include "filigree/sparse/run_index.h"
 
 namespace filigree::sparse {
 namespace {
 
-// Fills in columns, groups and scratch of `whole` for each task, and runs it. Threads take equal parts of the
-// columns, which balances any pattern; where there are too few columns for that, also parts of the groups,
-// balanced by blocks.
+// Single values by position, in memory that lives until the next call.
 template <typename T>
-void run_dsd(kernels::DsdTask<T> whole, int block) {
+const T* in_order(const T* values, std::span<const std::int32_t> positions) {
+  constexpr std::int64_t kValuesPerTask = 1 << 14;
+  const auto count = static_cast<std::int64_t>(positions.size());
+  T* copy = call_scratch<T>(count);
+  parallel_chunks(count, kValuesPerTask, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) copy[i] = values[positions[static_cast<std::size_t>(i)]];
+  });
+  return copy;
+}
+
+// Fills in columns, groups, runs and scratch of `whole` for each task, and runs it. Threads take equal parts
+// of the columns, which balances any pattern; where there are too few columns for that, also parts of the
+// groups, balanced by blocks.
+template <typename T>
+void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
   // Parts begin at whole vectors, and are not so narrow that a weight is loaded for a vector or two.
   constexpr std::int64_t kStep = 16;
   constexpr std::int64_t kLeastColumns = 32;
-  const kernels::DsdKernel<T> kernel = kernels::dsd_kernel<T>(block);
+  const kernels::DsdKernel<T> kernel = kernels::dsd_kernel<T>(w.block());
+  if (w.block() == 1) {
+    const RunIndex& index = whole.transposed ? w.column_runs() : w.row_runs();
+    whole.runs = index.runs().data();
+    whole.window_offsets = index.window_offsets().data();
+    whole.run_others = index.others().data();
+    whole.run_values = in_order<T>(whole.values, index.positions());
+  }
   const std::int64_t threads = thread_count();
   const std::int64_t column_parts = std::clamp<std::int64_t>(whole.columns / kLeastColumns, 1, threads);
   const std::int64_t steps = (whole.columns + kStep - 1) / kStep;
@@ -61,8 +81,12 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
               .accumulate = accumulate,
               .cache_bytes = 0,
               .scratch = nullptr,
-              .cursors = nullptr},
-             w.block());
+              .cursors = nullptr,
+              .runs = nullptr,
+              .window_offsets = nullptr,
+              .run_others = nullptr,
+              .run_values = nullptr},
+             w);
 }
 
 template <typename T>
@@ -86,8 +110,12 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
               .accumulate = accumulate,
               .cache_bytes = 0,
               .scratch = nullptr,
-              .cursors = nullptr},
-             w.block());
+              .cursors = nullptr,
+              .runs = nullptr,
+              .window_offsets = nullptr,
+              .run_others = nullptr,
+              .run_values = nullptr},
+             w);
 }
 
 template void dsd<float>(const BsrPattern&, const float*, ConstView<float>, const float*, MatrixView<float>,

@@ -18,6 +18,13 @@ struct GroupedBlocks {
   std::int64_t position(std::int64_t q) const { return positions == nullptr ? q : positions[q]; }
 };
 
+// The blocks [begin, begin + count) of those in the order of runs, all of one group.
+struct BlockRun {
+  std::int32_t group;
+  std::int32_t begin;
+  std::int32_t count;
+};
+
 // For each token t and each output group g in [first_group, last_group):
 //   y[t, g] = start + sum over the group's blocks q of x[t, others[q]] times block q,
 // where start is the bias, plus y[t, g] where `accumulate`. The sum runs in the order of blocks and, within
@@ -68,6 +75,11 @@ struct DsdTask {
   T* scratch;
   // last_group elements.
   std::int32_t* cursors;
+  // For blocks of 1: all of them in the order of RunIndex, and their values copied into it.
+  const BlockRun* runs;
+  const std::int32_t* window_offsets;
+  const std::int32_t* run_others;
+  const T* run_values;
 };
 
 // One operand of an sdd product. Its rows are features, or tokens.
@@ -129,7 +141,9 @@ constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
 
 // Columns of x that a dsd kernel copies at once: at most this many.
 constexpr std::int64_t kPanelColumns = 96;
-constexpr std::int64_t dsd_scratch(std::int64_t x_rows) { return kPanelColumns * x_rows; }
+// For blocks of 1: groups whose sums lie side by side until they are complete.
+constexpr std::int64_t kWindowGroups = 512;
+constexpr std::int64_t dsd_scratch(std::int64_t x_rows) { return kPanelColumns * (x_rows + kWindowGroups); }
 
 // Tokens that an sdd kernel copies at a time: as many as leave a block's share of both sides in L1.
 constexpr std::int64_t kSddChunk = 128;
@@ -162,7 +176,8 @@ SddKernel<float> wide_sdd(int block);
 DdsKernel<float> narrow_dds(int block);
 SddKernel<float> narrow_sdd(int block);
 
-// Vectors hold columns.
+// Blocks of 4 and more, and of 1: vectors hold columns.
 DsdKernel<float> simd_dsd(int block);
+DsdKernel<float> single_dsd();
 
 }  // namespace filigree::sparse::kernels

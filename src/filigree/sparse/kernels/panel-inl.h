@@ -42,8 +42,8 @@ class Panels {
 
 // Copies `rows` rows of `columns` elements, `stride` apart, to rows of `vectors` vectors; elements behind the
 // last column become zero.
-HWY_NOINLINE void CopyPanel(const float* from, std::int64_t stride, std::int64_t rows, std::int64_t columns,
-                            int vectors, float* to) {
+HWY_NOINLINE inline void CopyPanel(const float* from, std::int64_t stride, std::int64_t rows,
+                                   std::int64_t columns, int vectors, float* to) {
   constexpr std::int64_t kAheadRows = 16;
   const Full d;
   const std::int64_t whole = columns / kLanes;

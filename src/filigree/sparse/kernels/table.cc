@@ -21,7 +21,7 @@ DdsKernel<float> dds_kernel<float>(int block) {
 }
 template <>
 DsdKernel<float> dsd_kernel<float>(int block) {
-  return block > 1 ? simd_dsd(block) : plain_dsd<float>(block);
+  return block > 1 ? simd_dsd(block) : single_dsd();
 }
 template <>
 SddKernel<float> sdd_kernel<float>(int block) {
