@@ -142,7 +142,8 @@ class Problem {
   AlignedVector<float> result_;
 };
 
-double seconds_to_index(const BsrPattern& w) {
+// What a new pattern costs before the product of `cell` can run.
+double seconds_to_index(const BsrPattern& w, const BenchmarkCell& cell) {
   constexpr int kTimes = 3;
   std::vector<double> seconds;
   seconds.reserve(kTimes);
@@ -150,7 +151,13 @@ double seconds_to_index(const BsrPattern& w) {
     std::vector<std::int32_t> offsets(w.row_offsets().begin(), w.row_offsets().end());
     std::vector<std::int32_t> indices(w.column_indices().begin(), w.column_indices().end());
     seconds.push_back(seconds_of(
-        [&] { BsrPattern(w.rows(), w.columns(), w.block(), std::move(offsets), std::move(indices)); }, 1));
+        [&] {
+          const BsrPattern pattern(w.rows(), w.columns(), w.block(), std::move(offsets), std::move(indices));
+          if (w.block() > 1 || cell.layout == ActivationLayout::kTokenMajor) return;
+          if (cell.op == BenchmarkOp::kForward) (void)pattern.row_runs();
+          if (cell.op == BenchmarkOp::kGradInput) (void)pattern.column_runs();
+        },
+        1));
   }
   return median(seconds);
 }
@@ -189,7 +196,7 @@ BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::Dens
       2e-9 * static_cast<double>(cell.m) * static_cast<double>(cell.k) * static_cast<double>(cell.n);
   BenchmarkResult result;
   result.density = problem.w().density();
-  result.pattern_seconds = seconds_to_index(problem.w());
+  result.pattern_seconds = seconds_to_index(problem.w(), cell);
   result.seconds = median(sparse.seconds);
   result.dense_seconds = median(dense.seconds);
   result.dense_library = dense.name;
