@@ -36,6 +36,11 @@ TEST(Info, JsonHoldsEveryFact) {
   EXPECT_EQ(facts.at("mpi").is_string(), FILIGREE_WITH_MPI == 1);
 }
 
+TEST(Info, ThreadsStayWithinTheLimitOfOpenMp) {
+  const json facts = info_json({"OMP_THREAD_LIMIT=1"});
+  if (facts.at("parallel") == "openmp") EXPECT_EQ(facts.at("threads"), 1);
+}
+
 TEST(Info, LibTorchIsAskedWhereItIsBuilt) {
   const json torch = info_json().at("libtorch");
 #if FILIGREE_WITH_TORCH

@@ -23,6 +23,11 @@ std::size_t size_of_open_file(const Descriptor& file, const std::filesystem::pat
   return static_cast<std::size_t>(status.st_size);
 }
 
+bool is_regular(const Descriptor& file) {
+  struct stat status {};
+  return ::fstat(file.get(), &status) == 0 && S_ISREG(status.st_mode);
+}
+
 // True where `path` names the open file.
 bool is_named(const Descriptor& file, const std::filesystem::path& path) {
   struct stat open {};
@@ -33,11 +38,17 @@ bool is_named(const Descriptor& file, const std::filesystem::path& path) {
 
 }  // namespace
 
-std::string read_file(const std::filesystem::path& path) {
+std::string read_file(const std::filesystem::path& path, std::size_t most) {
   const Descriptor file = Descriptor::open(path, O_RDONLY);
   // The size is a hint: a pipe has none, and a file may grow.
   constexpr std::size_t kMore = std::size_t{1} << 16;
-  std::string content(size_of_open_file(file, path) + 1, '\0');
+  const std::size_t size = size_of_open_file(file, path);
+  const auto check_size = [&](std::size_t bytes) {
+    if (bytes > most)
+      fail_data("{} is larger than {} bytes: it cannot be what it was given for", path.string(), most);
+  };
+  check_size(size);
+  std::string content(size + 1, '\0');
   std::size_t done = 0;
   for (;;) {
     if (done == content.size()) content.resize(done + kMore);
@@ -46,6 +57,7 @@ std::string read_file(const std::filesystem::path& path) {
     if (count < 0) fail_data("cannot read {}: {}", path.string(), errno_text(errno));
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
+    check_size(done);
   }
   content.resize(done);
   return content;
@@ -108,8 +120,10 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 }
 
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  const Descriptor file = Descriptor::open(path, O_RDONLY);
+  // Not to wait for a pipe's writer: O_NONBLOCK changes nothing else here.
+  const Descriptor file = Descriptor::open(path, O_RDONLY | O_NONBLOCK);
   size_ = size_of_open_file(file, path);
+  if (!is_regular(file)) fail_data("{} is no regular file, which is needed here", path.string());
   if (size_ == 0) return;
   void* data = ::mmap(nullptr, size_, PROT_READ, MAP_PRIVATE, file.get(), 0);
   if (data == MAP_FAILED) fail_data("cannot map {}: {}", path.string(), errno_text(errno));

@@ -12,8 +12,9 @@
 
 namespace filigree {
 
-// Errors (bad data): the file is missing or cannot be read.
-std::string read_file(const std::filesystem::path& path);
+// Errors (bad data): the file is missing, cannot be read, or is larger than `most` (a device may have no
+// end).
+std::string read_file(const std::filesystem::path& path, std::size_t most = std::size_t{1} << 30);
 
 // Writes `<path>.partial`, syncs it, renames it onto `path` and syncs the folder: after a crash at
 // any moment `path` is the old file or the new one. Without commit() the partial file is removed.
@@ -50,7 +51,7 @@ void write_file_atomically(const std::filesystem::path& path, std::string_view c
 // A read-only memory map of a whole file (empty files map to an empty span).
 class MappedFile {
  public:
-  // Errors (bad data): the file is missing or cannot be read.
+  // Errors (bad data): the file is missing, cannot be read, or is a pipe, device or folder.
   explicit MappedFile(const std::filesystem::path& path);
   ~MappedFile();
   MappedFile(MappedFile&& other) noexcept;

@@ -58,6 +58,18 @@ TEST(ReadFile, RefusesAFolder) {
   EXPECT_EQ(message, folder.path().string() + " is a folder, not a file");
 }
 
+TEST(ReadFile, RefusesWhatHasNoEnd) {
+  const std::string error = error_of(ExitCode::kBadData, [] { (void)read_file("/dev/zero", 1 << 20); });
+  EXPECT_TRUE(contains(error, "/dev/zero is larger than 1048576 bytes"));
+}
+
+TEST(MappedFile, RefusesAPipeWithoutWaitingForIt) {
+  const TemporaryFolder folder;
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  const std::string error = error_of(ExitCode::kBadData, [&] { (void)MappedFile(folder / "pipe"); });
+  EXPECT_TRUE(contains(error, "no regular file"));
+}
+
 TEST(MappedFile, MapsEveryByte) {
   const TemporaryFolder folder;
   const std::string content(100'000, 'x');

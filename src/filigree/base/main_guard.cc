@@ -1,6 +1,10 @@
 #include "filigree/base/main_guard.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <new>
@@ -9,8 +13,25 @@
 #include "filigree/base/log.h"
 
 namespace filigree {
+namespace {
+
+// A file that is opened while standard input, output or error is closed would take its number, and what is
+// meant for a terminal would end in that file.
+void open_standard_streams() {
+  for (int stream = 0; stream <= 2; ++stream) {
+    if (::fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
+    // The lowest free number is this one. Results for a closed output stay an error: it cannot be written.
+    const int opened = ::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+    if (opened != stream && opened >= 0) ::close(opened);
+  }
+}
+
+}  // namespace
 
 int guarded_main(const std::function<int()>& body) {
+  open_standard_streams();
+  // A file above `ulimit -f` is then an error of the write, which says what it was.
+  (void)std::signal(SIGXFSZ, SIG_IGN);
   try {
     const int code = body();
     // Results wait in a buffer: a full disk shows only now.

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -70,6 +71,15 @@ class OneOpenMpThread {
 #endif
 };
 
+// OMP_THREAD_LIMIT: OpenBLAS would wait for ever for threads that OpenMP does not give.
+int thread_limit() {
+#if defined(FILIGREE_PARALLEL_OPENMP)
+  return omp_get_thread_limit();
+#else
+  return std::numeric_limits<int>::max();
+#endif
+}
+
 }  // namespace
 
 int available_cores() {
@@ -81,7 +91,7 @@ int available_cores() {
 
 int thread_count() {
   const int threads = g_threads.load(std::memory_order_relaxed);
-  return threads > 0 ? threads : available_cores();
+  return std::min(threads > 0 ? threads : available_cores(), thread_limit());
 }
 
 void set_thread_count(int threads) {

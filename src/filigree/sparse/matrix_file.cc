@@ -20,7 +20,7 @@ namespace {
 // Words of a file, line by line, and errors that name the line.
 class Lines {
  public:
-  explicit Lines(const std::filesystem::path& path) : path_(path.string()), text_(read_file(path)) {}
+  explicit Lines(const std::filesystem::path& path) : path_(path.string()), text_(read_file(path, kMostBytes)) {}
 
   // The next line without its end; false behind the last.
   bool next() {
@@ -96,6 +96,7 @@ class Lines {
   std::size_t bytes_left() const { return at_ >= text_.size() ? 0 : text_.size() - at_; }
 
  private:
+  static constexpr std::size_t kMostBytes = std::size_t{1} << 36;
   static constexpr std::string_view kBlanks = " \t,";
   static std::string shown(std::string_view text) {
     constexpr std::size_t kMost = 40;

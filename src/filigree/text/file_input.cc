@@ -1,6 +1,8 @@
 #include "filigree/text/file_input.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -8,6 +10,7 @@
 #include <cstring>
 
 #include "filigree/base/error.h"
+#include "filigree/base/interrupt.h"
 
 namespace filigree::text {
 namespace {
@@ -16,12 +19,26 @@ constexpr std::size_t kBufferBytes = std::size_t{1} << 18;
 
 }  // namespace
 
+// O_NONBLOCK: a pipe without a writer is waited for in wait(), which an interrupt ends.
 FileInput::FileInput(const std::filesystem::path& path)
-    : path_(path), file_(Descriptor::open(path, O_RDONLY)), buffer_(kBufferBytes, '\0') {
+    : path_(path), file_(Descriptor::open(path, O_RDONLY | O_NONBLOCK)), buffer_(kBufferBytes, '\0') {
   if (!file_.is_open()) fail_data("cannot open {}: {}", name(), errno_text(errno));
   struct stat status {};
   if (::fstat(file_.get(), &status) == 0 && S_ISDIR(status.st_mode)) {
     fail_data("{} is a folder, not a file", name());
+  }
+}
+
+// Until there is something to read, or no writer any more.
+void FileInput::wait() const {
+  constexpr int kMilliseconds = 100;
+  for (;;) {
+    if (interrupted()) {
+      throw Error(fmt::format("interrupted while reading {}", name()), ExitCode::kInterrupted);
+    }
+    pollfd poll{file_.get(), POLLIN, 0};
+    // Where waiting is not possible, reading says why.
+    if (::poll(&poll, 1, kMilliseconds) > 0 || poll.revents != 0) return;
   }
 }
 
@@ -32,8 +49,9 @@ std::string_view FileInput::peek(std::size_t wanted) {
       end_ -= begin_;
       begin_ = 0;
     }
+    wait();
     const ssize_t count = ::read(file_.get(), buffer_.data() + end_, buffer_.size() - end_);
-    if (count < 0 && errno == EINTR) continue;
+    if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
     if (count < 0) fail_data("cannot read {} at byte {}: {}", name(), file_bytes_, errno_text(errno));
     if (count == 0) break;
     end_ += static_cast<std::size_t>(count);

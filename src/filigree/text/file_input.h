@@ -13,7 +13,8 @@ namespace filigree::text {
 
 class FileInput {
  public:
-  // Errors (bad data): the file is missing or a folder.
+  // Errors (bad data): the file is missing or a folder. Reading a pipe that waits for its writer ends with an
+  // interrupt (kInterrupted).
   explicit FileInput(const std::filesystem::path& path);
 
   // The bytes that are read but not consumed. Reads on while fewer than `wanted` are there; fewer than
@@ -28,6 +29,8 @@ class FileInput {
   std::string name() const { return path_.string(); }
 
  private:
+  void wait() const;
+
   std::filesystem::path path_;
   Descriptor file_;
   std::string buffer_;

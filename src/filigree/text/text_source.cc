@@ -1,11 +1,13 @@
 #include "filigree/text/text_source.h"
 
+#include <fmt/format.h>
 #include <unicode/uchar.h>
 
 #include <optional>
 #include <utility>
 
 #include "filigree/base/error.h"
+#include "filigree/base/interrupt.h"
 #include "filigree/base/log.h"
 #include "filigree/text/line_reader.h"
 #include "filigree/text/utf8.h"
@@ -14,6 +16,7 @@ namespace filigree::text {
 namespace {
 
 constexpr std::size_t kBatchBytes = std::size_t{1} << 20;
+constexpr std::uint64_t kBlankLinesPerLook = 1 << 16;
 
 // White space as in Python's str.strip(), by which BERT finds blank lines.
 bool is_blank(std::string_view line) {
@@ -36,6 +39,11 @@ class TextFiles : public TextSource {
       while (reader_->next(line.text)) {
         if (is_blank(line.text)) {
           new_document_ = true;
+          // A short file may unpack to blank lines for minutes.
+          if (++blank_lines_ % kBlankLinesPerLook == 0 && interrupted()) {
+            throw Error(fmt::format("interrupted while reading {}", files()[file_].path.string()),
+                        ExitCode::kInterrupted);
+          }
           continue;
         }
         line.new_document = std::exchange(new_document_, false);
@@ -66,6 +74,7 @@ class TextFiles : public TextSource {
   std::size_t file_ = 0;
   std::optional<LineReader> reader_;
   bool new_document_ = true;
+  std::uint64_t blank_lines_ = 0;
   std::uint64_t earlier_bytes_ = 0;
 };
 

@@ -1,13 +1,19 @@
 #include "filigree/text/text_source.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
+#include <csignal>
+
+#include "filigree/base/error.h"
+#include "filigree/base/interrupt.h"
 #include "filigree/base/test_support.h"
 #include "filigree/text/wordnet.h"
 
 namespace filigree::text {
 namespace {
 
+using test::ChildProcess;
 using test::error_of;
 using test::TemporaryFolder;
 
@@ -68,6 +74,27 @@ TEST(TextFiles, BatchesHaveABoundedSize) {
   }
   EXPECT_EQ(paragraphs, 60000U);
   EXPECT_GT(batches, 3U);
+}
+
+// In a child process: the interrupt stays.
+TEST(TextFiles, AnInterruptEndsBlankLinesAndPipesThatNobodyWritesTo) {
+  const TemporaryFolder folder;
+  folder.write("blank.txt", std::string(1 << 18, '\n'));
+  ASSERT_EQ(::mkfifo((folder / "pipe").c_str(), 0600), 0);
+  for (const char* name : {"blank.txt", "pipe"}) {
+    ChildProcess child([&] {
+      watch_for_interrupt();
+      std::raise(SIGINT);
+      TextBatch batch;
+      try {
+        (void)open_text_files({folder / name})->next(batch);
+      } catch (const Error& error) {
+        return error.code() == ExitCode::kInterrupted ? 0 : 1;
+      }
+      return 2;
+    });
+    EXPECT_EQ(child.wait(), 0) << name;
+  }
 }
 
 TEST(WordNet, ReadsGlossesByLexicographerFile) {
