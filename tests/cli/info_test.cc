@@ -38,7 +38,7 @@ TEST(Info, JsonHoldsEveryFact) {
 
 TEST(Info, ThreadsStayWithinTheLimitOfOpenMp) {
   const json facts = info_json({"OMP_THREAD_LIMIT=1"});
-  if (facts.at("parallel") == "openmp") EXPECT_EQ(facts.at("threads"), 1);
+  EXPECT_TRUE(facts.at("parallel") != "openmp" || facts.at("threads") == 1);
 }
 
 TEST(Info, LibTorchIsAskedWhereItIsBuilt) {
