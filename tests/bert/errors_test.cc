@@ -124,6 +124,20 @@ TEST(PretrainErrors, ADamagedCheckpointIsNamedAndTheOneBeforeItServes) {
   EXPECT_TRUE(std::filesystem::exists(last.string() + ".set-aside"));
 }
 
+TEST(PretrainErrors, ACheckpointWithTheNameOfAnotherStepLosesNothing) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  const Arguments steps = {"--steps", "10"};
+  EXPECT_EQ(run_program(pretrain(run, steps)).code, 0);
+  const std::filesystem::path late = final_checkpoint(run, 90000000);
+  std::filesystem::rename(final_checkpoint(run, 10), late);
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    expect_error(run_program(pretrain(run, {"--steps", "10", "--resume"})), 3,
+                 {"rename it to step-00000010.safetensors", "--resume-from", "step-00000005"});
+  }
+  EXPECT_TRUE(std::filesystem::exists(late));
+}
+
 TEST(PretrainErrors, AFullDiskKeepsTheLastGoodCheckpoint) {
   const TemporaryFolder copy;
   (void)PreparedData::instance();

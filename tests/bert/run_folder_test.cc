@@ -94,5 +94,19 @@ TEST(Fill, TakesAnyOfTheRunsCheckpoints) {
   EXPECT_EQ(damaged.err.find("--resume-from"), std::string::npos);
 }
 
+// As many pieces, but others: the model's ids would mean other words.
+TEST(Fill, RefusesAnotherVocabularyOfTheSameSize) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  ASSERT_EQ(run_program(pretrain(run, {"--steps", "5"})).code, 0);
+  std::string vocabulary = read_file(run / "vocab.txt");
+  const std::size_t last = vocabulary.rfind('\n', vocabulary.size() - 2) + 1;
+  write_file_atomically(run / "vocab.txt", vocabulary.substr(0, last) + "another\n");
+  const Outcome outcome =
+      run_program({FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), "word1 [MASK] word3"});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_NE(outcome.err.find("vocab.txt is not the one"), std::string::npos) << outcome.err;
+}
+
 }  // namespace
 }  // namespace filigree::test

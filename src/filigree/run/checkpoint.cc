@@ -58,6 +58,16 @@ std::string text_of(const SafetensorsFile& file, std::string_view key) {
   return found->second;
 }
 
+std::int64_t step_in(const SafetensorsFile& file) {
+  const std::string text = text_of(file, kStepKey);
+  std::int64_t step = 0;
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), step);
+  if (error != std::errc() || stop != text.data() + text.size() || step < 0) {
+    fail_data("{}: its {} is malformed", file.path().string(), kStepKey);
+  }
+  return step;
+}
+
 SafetensorsFile open_sound(const std::filesystem::path& path, std::string_view kind) {
   SafetensorsFile file(path);
   const std::string format = text_of(file, kFormatKey);
@@ -69,6 +79,13 @@ SafetensorsFile open_sound(const std::filesystem::path& path, std::string_view k
   if (its_kind != kind)
     fail_data("{}: it is a checkpoint of '{}', not of '{}'", path.string(), its_kind, kind);
   file.verify();
+  // Names give the order: under a wrong one the newest checkpoint is another, and pruning and setting aside
+  // take the wrong ones away.
+  const std::int64_t step = step_in(file);
+  if (const auto named = step_of(path); named && *named != step) {
+    fail_data("{}: it is the checkpoint of step {}; rename it to {}", path.string(), step,
+              checkpoint_path({}, step).string());
+  }
   return file;
 }
 
@@ -143,13 +160,10 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& folder, std:
 
 Checkpoint::Checkpoint(const std::filesystem::path& path, std::string_view kind, std::string_view option)
     : file_(open_or_advise(path, kind, option)) {
-  // The checksum holds, so what follows fails only for files that were made to fail.
-  const std::string step = text_of(file_, kStepKey);
-  const auto [stop, error] = std::from_chars(step.data(), step.data() + step.size(), step_);
+  step_ = step_in(file_);
+  // The checksum holds, so this fails only for files that were made to fail.
   state_ = nlohmann::json::parse(text_of(file_, kStateKey), nullptr, /*allow_exceptions=*/false);
-  if (error != std::errc() || stop != step.data() + step.size() || step_ < 0 || !state_.is_object()) {
-    fail_data("{}: its {} or {} is malformed", path.string(), kStepKey, kStateKey);
-  }
+  if (!state_.is_object()) fail_data("{}: its {} is malformed", path.string(), kStateKey);
 }
 
 std::vector<std::filesystem::path> list_checkpoints(const std::filesystem::path& folder) {

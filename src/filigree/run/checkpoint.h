@@ -28,9 +28,9 @@ std::filesystem::path write_checkpoint(const std::filesystem::path& folder, std:
 // A verified checkpoint.
 class Checkpoint {
  public:
-  // Errors (bad data): the file is missing, truncated, altered, of another kind or version; the message names
-  // the newest sound checkpoint beside it, and `option` ("--resume-from") where the command has one that
-  // takes it.
+  // Errors (bad data): the file is missing, truncated, altered, of another kind or version, or has the name
+  // of another step; the message names the newest sound checkpoint beside it, and `option` ("--resume-from")
+  // where the command has one that takes it.
   Checkpoint(const std::filesystem::path& path, std::string_view kind, std::string_view option = {});
 
   std::int64_t step() const { return step_; }

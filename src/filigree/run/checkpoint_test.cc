@@ -154,6 +154,26 @@ TEST(Checkpoint, ADamagedOneNamesTheNewestSoundOne) {
   EXPECT_TRUE(contains(error(third), "no other sound checkpoint"));
 }
 
+TEST(Checkpoint, OneWithTheNameOfAnotherStepIsRefused) {
+  const TemporaryFolder folder;
+  write(folder.path(), 1);
+  const auto late = checkpoint_path(folder.path(), 90000000);
+  std::filesystem::rename(write(folder.path(), 2), late);
+  const auto error = [&](const std::filesystem::path& path) {
+    return error_of(ExitCode::kBadData, [&] { Checkpoint checkpoint(path, "test", "--resume-from"); });
+  };
+  EXPECT_TRUE(contains(error(late), "of step 2; rename it to step-00000002.safetensors")) << error(late);
+  // Nor is it offered in place of a damaged one.
+  const auto damaged = write(folder.path(), 3);
+  flip_last_byte(damaged);
+  EXPECT_TRUE(contains(error(damaged), "step-00000001.safetensors is sound")) << error(damaged);
+  // The cure works; a copy under a name of its own is nothing else than a copy.
+  std::filesystem::rename(late, checkpoint_path(folder.path(), 2));
+  EXPECT_EQ(Checkpoint(checkpoint_path(folder.path(), 2), "test").step(), 2);
+  std::filesystem::rename(checkpoint_path(folder.path(), 2), folder / "copy.safetensors");
+  EXPECT_EQ(Checkpoint(folder / "copy.safetensors", "test").step(), 2);
+}
+
 TEST(Checkpoint, OtherKindsVersionsAndFilesAreRefused) {
   const TemporaryFolder folder;
   const auto error = [&](const std::filesystem::path& path, std::string_view kind) {

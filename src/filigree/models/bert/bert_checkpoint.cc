@@ -177,6 +177,8 @@ std::string storage_name(Storage storage) {
 
 }  // namespace
 
+std::string hash_text(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
+
 nlohmann::json to_json(const BertConfig& config) {
   return {{"vocabulary", config.vocabulary},
           {"layers", config.layers},
@@ -258,6 +260,10 @@ BertTraining load_bert_training(const run::Checkpoint& checkpoint, const BertCon
   const nlohmann::json& state = checkpoint.state();
   check_same(state.value("model", nlohmann::json::object()), to_json(config), "model");
   check_same(state.value("facts", nlohmann::json::object()), facts, "training");
+  if (checkpoint.step() > schedule.steps) {
+    fail_data("{}: it is of step {}, but the run has {} steps; resume from another checkpoint",
+              checkpoint.tensors().path().string(), checkpoint.step(), schedule.steps);
+  }
   BertTraining training;
   training.model = load(checkpoint.tensors(), config, kStored);
   training.sparse = std::make_unique<SparseTraining>(training.model->matrices(), schedule, seed);

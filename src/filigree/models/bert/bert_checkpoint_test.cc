@@ -70,6 +70,19 @@ TEST(BertCheckpoint, RefusesAnotherModelOrOtherFacts) {
   EXPECT_THROW(load(testing::small_config(), {{"batch", 4}}), Error);
 }
 
+TEST(BertCheckpoint, RefusesAStepBehindTheLast) {
+  test::TemporaryFolder folder;
+  Training training(Storage::kSparse, 1);
+  const auto load = [&](std::int64_t step) {
+    const auto path = write_bert_checkpoint(folder.path(), step, *training.model, *training.sparse, {});
+    const run::Checkpoint checkpoint(path, kBertCheckpointKind);
+    (void)load_bert_training(checkpoint, training.model->config(), kSchedule, 1, {});
+  };
+  EXPECT_NO_THROW(load(kSchedule.steps));
+  const std::string error = test::error_of(ExitCode::kBadData, [&] { load(kSchedule.steps + 1); });
+  EXPECT_TRUE(test::contains(error, "of step 1001, but the run has 1000 steps")) << error;
+}
+
 // Writes the training's checkpoint, reads it and gives the error.
 std::string error_of_reading(const Training& written) {
   test::TemporaryFolder folder;

@@ -54,6 +54,12 @@ MaskFiller::MaskFiller(const std::filesystem::path& run_folder, const std::files
               model_->config().vocabulary, tokenizer_.vocabulary().size());
   }
   const nlohmann::json facts = checkpoint.state().value("facts", nlohmann::json::object());
+  // Another vocabulary of that size would give other words for the same ids.
+  const auto hash = facts.find(kVocabularyHashFact);
+  if (hash != facts.end() && *hash != hash_text(tokenizer_.vocabulary().hash())) {
+    fail_data("{}: its vocab.txt is not the one that the model was trained with; copy that of its --data",
+              run_folder.string());
+  }
   const auto trained = facts.find("sequence");
   longest_ = trained != facts.end() && trained->is_number_integer()
                  ? std::min(trained->get<std::int64_t>(), model_->config().max_positions)

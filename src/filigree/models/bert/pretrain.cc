@@ -122,8 +122,8 @@ class Pretrainer {
             {"clip", options_.optimizer.clip},
             {"updates", options_.updates},
             {"prune-ratio", options_.prune_ratio},
-            {"vocabulary-hash", fmt::format("{:016x}", data_.vocabulary.hash())},
-            {"corpus-checksum", fmt::format("{:016x}", data_.train.checksum())}};
+            {kVocabularyHashFact, hash_text(data_.vocabulary.hash())},
+            {kCorpusChecksumFact, hash_text(data_.train.checksum())}};
   }
 
   void start() {
