@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "filigree/base/error.h"
+#include "filigree/run/json.h"
 
 namespace filigree::run {
 namespace {
@@ -162,7 +163,7 @@ Checkpoint::Checkpoint(const std::filesystem::path& path, std::string_view kind,
     : file_(open_or_advise(path, kind, option)) {
   step_ = step_in(file_);
   // The checksum holds, so this fails only for files that were made to fail.
-  state_ = nlohmann::json::parse(text_of(file_, kStateKey), nullptr, /*allow_exceptions=*/false);
+  state_ = parse_json(text_of(file_, kStateKey));
   if (!state_.is_object()) fail_data("{}: its {} is malformed", path.string(), kStateKey);
 }
 

@@ -185,7 +185,10 @@ TEST(Checkpoint, OtherKindsVersionsAndFilesAreRefused) {
   EXPECT_TRUE(contains(error(path, "test"), "it is no checkpoint"));
   write_safetensors(path, {}, {{"filigree.format", "2"}});
   EXPECT_TRUE(contains(error(path, "test"), "this build reads format 1"));
-  for (const char* state : {"", "1", "{", "[]"}) {
+  // Far below the depth at which reading it would take the stack down.
+  const std::string deep = R"({"facts":)" + std::string(1000000, '[') + std::string(1000000, ']') + "}";
+  for (const std::string& state :
+       {std::string(), std::string("1"), std::string("{"), std::string("[]"), deep}) {
     write_safetensors(path, {},
                       {{"filigree.format", "1"},
                        {"filigree.kind", "test"},

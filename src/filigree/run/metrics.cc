@@ -10,6 +10,7 @@
 
 #include "filigree/base/error.h"
 #include "filigree/base/file.h"
+#include "filigree/run/json.h"
 
 namespace filigree::run {
 namespace {
@@ -42,7 +43,7 @@ bool from_json(const Json& json, double* value) {
 }
 
 bool parse_record(const std::string& line, MetricRecord* record) {
-  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const Json json = parse_json<Json>(line);
   if (!json.is_object() || !json.contains("step") || !json.contains("split")) return false;
   if (!json["step"].is_number_integer() || !json["split"].is_string()) return false;
   record->step = json["step"].get<std::int64_t>();
@@ -56,7 +57,7 @@ bool parse_record(const std::string& line, MetricRecord* record) {
 }
 
 bool is_header(const std::string& line) {
-  const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
+  const Json json = parse_json<Json>(line);
   return json.is_object() && json.value("format", Json()) == "filigree-metrics" &&
          json.value("version", Json()) == 1;
 }

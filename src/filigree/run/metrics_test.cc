@@ -117,6 +117,16 @@ TEST(Metrics, MalformedFilesNameTheLine) {
   }
 }
 
+TEST(Metrics, ALineThatIsNestedDeeplyIsMalformed) {
+  const TemporaryFolder folder;
+  const std::string deep = std::string(1000000, '[') + std::string(1000000, ']');
+  const auto path = folder / "metrics.jsonl";
+  write_quickly(path, R"({"format":)" + deep + "}\n");
+  error_of(ExitCode::kBadData, [&] { Metrics metrics(path); });
+  write_quickly(path, std::string(kHeader) + R"({"step":1,"split":"a","v":)" + deep + "}\n");
+  EXPECT_TRUE(contains(error_of(ExitCode::kBadData, [&] { (void)read_metrics(path); }), "metrics.jsonl:2:"));
+}
+
 TEST(Metrics, AFullDiskIsNamedWithItsCure) {
   const int code = test::run_on_small_disk(1 << 16, [](const std::filesystem::path& disk) {
     Metrics metrics(disk / "metrics.jsonl");

@@ -243,6 +243,35 @@ TEST(Options, MalformedFiles) {
   EXPECT_TRUE(contains(toml_error("x = " + std::string(10000, '[')), "options.toml:1:"));
 }
 
+TEST(Options, FilesThatNestDeeplyAreRefused) {
+  const auto key = [](int parts) {
+    std::string text = "a";
+    for (int part = 1; part < parts; ++part) text += ".a";
+    return text;
+  };
+  const auto refused = [](const std::string& text) {
+    const std::string error = toml_error(text);
+    return contains(error, "options.toml:2: a key has more than 16 parts");
+  };
+  EXPECT_TRUE(refused("\n" + key(300000) + " = 1\n"));
+  EXPECT_TRUE(refused("\n[" + key(300000) + "]\n"));
+  EXPECT_TRUE(refused("\n[[" + key(17) + "]]\n"));
+  // Behind quotes of every kind, which may hold dots and quotes themselves.
+  for (const char* quoted : {"''", "'\\'", R"("\"#")", R"("""a"b"""")", R"('''a"''''')"}) {
+    EXPECT_TRUE(refused("\nx = {y = " + std::string(quoted) + ", " + key(17) + " = 1}\n")) << quoted;
+    EXPECT_TRUE(contains(toml_error("x = {y = " + std::string(quoted) + ", " + key(16) + " = 1}\n"),
+                         "unknown key 'x'"))
+        << quoted;
+  }
+  EXPECT_TRUE(refused("# a.comment\n" + key(5) + "." + R"("a.b" . 'c')" + "." + key(11) + " = 1\n"));
+  const std::string dots(100, '.');
+  EXPECT_EQ(toml_error("# " + dots + "\n[data]\ninput = ['" + dots + "', \"\"\"\n" + dots + "\"\"\"]\n"), "");
+  // Values inside each other, each with the longest key.
+  std::string deep = "1";
+  for (int level = 0; level < 250; ++level) deep = fmt::format("{{{} = {}}}", key(16), deep);
+  EXPECT_TRUE(contains(toml_error("x = " + deep + "\n"), "unknown key 'x'"));
+}
+
 TEST(Options, PositionalArguments) {
   EXPECT_TRUE(contains(usage_error({"stray"}), "unexpected argument 'stray'"));
   Sample sample;

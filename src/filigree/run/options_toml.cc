@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <optional>
 
 #include "filigree/base/error.h"
@@ -47,12 +49,60 @@ std::string shown(const toml::node& node) {
   return node.is_string() ? fmt::format("\"{}\"", *text) : *text;
 }
 
+// Parts of a dotted key: two where a section has one, and far fewer than the stack bears.
+constexpr int kMostKeyParts = 16;
+
+// The place behind the quotes that open at `at`. Quotes in one line end with it: toml++ reports that they are
+// open.
+std::size_t end_of_quotes(std::string_view text, std::size_t at) {
+  const char quote = text[at];
+  const bool many_lines = text.substr(at).starts_with(std::string(3, quote));
+  const std::string_view closing = text.substr(at, many_lines ? 3 : 1);
+  for (at += closing.size(); at < text.size(); ++at) {
+    if (text.substr(at).starts_with(closing)) {
+      at += closing.size();
+      // Up to two more belong to the text: """He said "no"""".
+      while (many_lines && at < text.size() && text[at] == quote) ++at;
+      return at;
+    }
+    if (!many_lines && text[at] == '\n') return at;
+    if (quote == '"' && text[at] == '\\') ++at;
+  }
+  return text.size();
+}
+
+// The line of the first key with more parts; 0 where there is none. toml++ limits how often values nest, but
+// not keys, and frees tables inside each other by recursion. What stands between two of the characters at
+// which a key may begin is one key, or a value, which has one dot at most.
+std::ptrdiff_t line_of_longer_key(std::string_view text) {
+  int parts = 1;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"' || c == '\'') {
+      at = end_of_quotes(text, at);
+      continue;
+    }
+    if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
+    if (std::string_view("\n=,[]{}").find(c) != std::string_view::npos) parts = 1;
+    if (c == '.' && ++parts > kMostKeyParts)
+      return 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n');
+    ++at;
+  }
+  return 0;
+}
+
 toml::table parse_toml(const std::filesystem::path& path) {
   std::string text;
   try {
     text = read_file(path);
   } catch (const Error& error) {
     fail_usage("{}", error.what());
+  }
+  if (const auto line = line_of_longer_key(text); line > 0) {
+    fail_usage("{}:{}: a key has more than {} parts; no option's has", path.string(), line, kMostKeyParts);
   }
   try {
     return toml::parse(text, path.string());

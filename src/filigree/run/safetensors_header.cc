@@ -9,6 +9,8 @@
 #include <set>
 #include <stdexcept>
 
+#include "filigree/run/json.h"
+
 namespace filigree::run {
 namespace {
 
@@ -16,7 +18,7 @@ using Json = nlohmann::json;
 
 constexpr const char* kMetadata = "__metadata__";
 constexpr std::uint64_t kAlignment = 64;
-constexpr int kDepth = 2;  // objects and arrays inside each other, below the outermost
+constexpr int kDeepest = 3;  // objects and arrays inside each other
 
 template <typename... Args>
 [[noreturn]] void malformed(fmt::format_string<Args...> format, Args&&... args) {
@@ -26,46 +28,35 @@ template <typename... Args>
 // nlohmann-json keeps one of two equal keys without a word, would build whatever depth it is given, and takes
 // quadratic time both for objects that keep their keys' order and where it calls back while it builds them.
 // So the text is read twice: here for duplicates, depth and order, and then plainly.
-class Watch : public nlohmann::json_sax<Json> {
+class Watch : public JsonWatch {
  public:
+  Watch() : JsonWatch(kDeepest) {}
+
   // The outermost object's keys, in order.
   std::vector<std::string> take_keys() { return std::move(order_); }
 
-  bool start_object(std::size_t) override {
-    deeper();
-    keys_[depth_].clear();
+  bool start_object(std::size_t size) override {
+    if (!JsonWatch::start_object(size)) too_deep();
+    keys_[depth()].clear();
     return true;
   }
   bool key(string_t& name) override {
-    if (!keys_[depth_].insert(name).second) malformed("the header has the key '{}' twice", name);
-    if (depth_ == 1) order_.push_back(name);
+    if (!keys_[depth()].insert(name).second) malformed("the header has the key '{}' twice", name);
+    if (depth() == 1) order_.push_back(name);
     return true;
   }
-  bool end_object() override { return --depth_ >= 0; }
-  bool start_array(std::size_t) override {
-    deeper();
+  bool start_array(std::size_t size) override {
+    if (!JsonWatch::start_array(size)) too_deep();
     return true;
   }
-  bool end_array() override { return --depth_ >= 0; }
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception& error) override {
     malformed("the header is not JSON ({})", error.what());
   }
 
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-
  private:
-  void deeper() {
-    if (++depth_ > kDepth + 1) malformed("the header's JSON is nested too deeply");
-  }
+  [[noreturn]] static void too_deep() { malformed("the header's JSON is nested too deeply"); }
 
-  int depth_ = 0;
-  std::set<std::string> keys_[kDepth + 2];
+  std::set<std::string> keys_[kDeepest + 1];
   std::vector<std::string> order_;
 };
 

@@ -34,7 +34,9 @@ TokenizerConfig TokenizerConfig::load(const std::filesystem::path& path) {
   }
   const auto kind = object.find("tokenizer_class");
   if (kind != object.end() && *kind != "BertTokenizer" && *kind != "BertTokenizerFast") {
-    fail_data("{}: tokenizer_class is {}; only BertTokenizer can be used", path.string(), kind->dump());
+    // Only a text is shown: nlohmann-json prints by recursion, and what stands here may be nested deeply.
+    fail_data("{}: tokenizer_class is {}; only BertTokenizer can be used", path.string(),
+              kind->is_string() ? kind->dump() : "no text");
   }
   return config;
 }

@@ -42,6 +42,11 @@ TEST(TokenizerConfig, WhatCannotBeDoneIsAnError) {
             std::string::npos);
   EXPECT_NE(error(R"({"tokenize_chinese_chars": false})").find("tokenize_chinese_chars"), std::string::npos);
   EXPECT_NE(error(R"({"tokenizer_class": "GPT2Tokenizer"})").find("GPT2Tokenizer"), std::string::npos);
+  EXPECT_NE(error(R"({"tokenizer_class": null})").find("no text"), std::string::npos);
+  // So deep that printing it would take the stack down.
+  const std::string deep = std::string(2000000, '[') + std::string(2000000, ']');
+  EXPECT_NE(error(R"({"tokenizer_class": )" + deep + "}").find("no text"), std::string::npos);
+  EXPECT_NE(error(deep).find("not a JSON object"), std::string::npos);
   (void)error_of(ExitCode::kBadData, [&] { TokenizerConfig::load(folder / "none.json"); });
 }
 
