@@ -94,6 +94,18 @@ TEST(PretrainErrors, DataThatIsMissingOrOfAnotherVocabulary) {
   expect_error(run_program(pretrain(run, {"--data", data.string()})), 3, {"another vocabulary"});
 }
 
+TEST(PretrainErrors, ACorpusOfUnknownWordsTeachesNothing) {
+  const TemporaryFolder folder;
+  write(folder / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\nother\n");
+  const std::string data = (folder / "data").string();
+  const Outcome prepared = prepare({PreparedData::instance().text().string(), "--output", data, "--vocab",
+                                    (folder / "vocab.txt").string(), "--valid-share", "0.2"});
+  EXPECT_EQ(prepared.code, 0);
+  EXPECT_TRUE(contains(prepared.err, "100 % of the tokens of train.corpus are [UNK]")) << prepared.err;
+  expect_error(run_program(pretrain(folder / "run", {"--data", data})), 3, {"nothing but [UNK]"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "run"));
+}
+
 TEST(PretrainErrors, ARunThatExistsOrDoesNot) {
   const TemporaryFolder folder;
   const std::filesystem::path run = folder / "run";

@@ -293,6 +293,19 @@ void check_not_empty(const CorpusSummary& train, const CorpusSummary* valid, con
             train.paragraphs, split_cure(options));
 }
 
+// A corpus of little but [UNK] trains in vain: nothing of it can be predicted.
+void warn_of_unknown(const char* name, const CorpusSummary& corpus, const PrepareOptions& options) {
+  constexpr double kMany = 0.2;
+  const double share = static_cast<double>(corpus.unknown_tokens) / static_cast<double>(corpus.tokens);
+  if (share < kMany) return;
+  log_warning("{:.0f} % of the tokens of {} are [UNK]: {}", 100 * share, name,
+              options.vocabulary.empty()
+                  ? "the vocabulary lacks pieces for the text; learn more with a higher --vocab-size"
+                  : options.vocabulary.string() +
+                        " does not fit the text; take one of its language and casing, "
+                        "or leave out --vocab to learn one");
+}
+
 }  // namespace
 
 PrepareSummary prepare(const PrepareOptions& options) {
@@ -320,6 +333,8 @@ PrepareSummary prepare(const PrepareOptions& options) {
   }
   check_not_empty(summary.train, valid ? &summary.valid : nullptr, options);
   summary.tokenise_seconds = tokenising.seconds();
+  warn_of_unknown(kTrainCorpusFile, summary.train, options);
+  if (valid) warn_of_unknown(kValidCorpusFile, summary.valid, options);
   if (summary.replaced_invalid > 0)
     log_warning("{} runs of invalid UTF-8 were dropped", summary.replaced_invalid);
 

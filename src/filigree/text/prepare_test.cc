@@ -320,6 +320,22 @@ TEST_F(PrepareDeathTest, AnInterruptLeavesNothing) {
       ::testing::ExitedWithCode(130), "");
 }
 
+TEST_F(PrepareTest, ManyUnknownTokensAreReportedWithTheirCure) {
+  const auto vocabulary = folder_.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\none\ntwo\n");
+  const auto warning = [&](std::string_view text) {
+    PrepareOptions job = options({folder_.write("a.txt", text)});
+    job.vocabulary = vocabulary;
+    job.valid_share = 0;
+    ::testing::internal::CaptureStderr();
+    (void)prepare(job);
+    return ::testing::internal::GetCapturedStderr();
+  };
+  const std::string many = warning("one two one two\nother\n");
+  EXPECT_TRUE(contains(many, "20 % of the tokens of train.corpus are [UNK]")) << many;
+  EXPECT_TRUE(contains(many, "leave out --vocab")) << many;
+  EXPECT_FALSE(contains(warning("one two one two one\nother\n"), "[UNK]"));
+}
+
 TEST_F(PrepareTest, CapitalPiecesInAnUncasedRunAreReported) {
   PrepareOptions job = options({folder_.write("a.txt", "Abc abc\n")});
   job.valid_share = 0;

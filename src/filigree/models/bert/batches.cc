@@ -31,6 +31,16 @@ Batches::Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary,
   corpus.check_vocabulary(vocabulary);
   windows_ = cut_windows(corpus, vocabulary, sequence - special_tokens(next_sentence));
   if (windows_.empty()) fail_data("the {} has no paragraph of {} tokens or more", name, kShortestWindow);
+  const auto teaches = [&](const Window& window) {
+    const std::vector<std::int32_t> ids = tokens(window.begin, window.length);
+    return std::any_of(ids.begin(), ids.end(), [&](std::int32_t id) { return !vocabulary.is_special(id); });
+  };
+  if (std::none_of(windows_.begin(), windows_.end(), teaches)) {
+    fail_data(
+        "the sequences of the {} hold nothing but [UNK], so that no token can be predicted; prepare the text "
+        "with a vocabulary that fits it",
+        name);
+  }
   if (next_sentence && windows_.front().document == windows_.back().document) {
     fail_data(
         "--next-sentence needs a corpus of at least two documents (a blank line ends one); the {} has one",

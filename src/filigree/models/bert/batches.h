@@ -17,7 +17,7 @@ constexpr std::int64_t special_tokens(bool next_sentence) { return next_sentence
 class Batches {
  public:
   // `name` stands for the corpus in messages. Errors (bad data): the corpus was prepared with another
-  // vocabulary, or is too small.
+  // vocabulary, is too small, or has nothing to predict.
   Batches(const text::Corpus& corpus, const text::Vocabulary& vocabulary, std::int64_t sequence,
           bool next_sentence, const MaskingConfig& masking, std::uint64_t seed,
           const std::string& name = "corpus");
