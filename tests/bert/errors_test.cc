@@ -59,6 +59,15 @@ TEST(PrepareErrors, MissingEmptyAndInvalidText) {
             0);
 }
 
+TEST(PrepareErrors, AWrongInstructionSet) {
+  const TemporaryFolder folder;
+  expect_error(run_program({FILIGREE_PROGRAM, "bert", "prepare", PreparedData::instance().text().string(),
+                            "--output", (folder / "out").string()},
+                           {"FILIGREE_ISA=nonsense"}),
+               2, {"FILIGREE_ISA=nonsense"});
+  EXPECT_FALSE(std::filesystem::exists(folder / "out"));
+}
+
 TEST(PrepareErrors, AVocabularyWithoutMask) {
   const TemporaryFolder folder;
   write(folder / "vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\nword\n");
@@ -81,6 +90,7 @@ TEST(PretrainErrors, OptionsThatDoNotFit) {
   expect_error(run_program(pretrain(run, {"--accumulation", "9"})), 2, {"--accumulation 9"});
   expect_error(run_program(pretrain(run, {"--warmup", "130"})), 2, {"--warmup 130"});
   expect_error(run_program(pretrain(run, {"--density", "1"})), 2, {"--updates 4"});
+  expect_error(run_program(pretrain(run), {"FILIGREE_ISA=nonsense"}), 2, {"FILIGREE_ISA=nonsense"});
   EXPECT_FALSE(std::filesystem::exists(run)) << "a wrong option must not leave a run behind";
 }
 
@@ -252,6 +262,18 @@ TEST(FillErrors, NoRunNoMask) {
       {FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), "--top", "2", "word1 [MASK] word3"});
   EXPECT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_TRUE(contains(outcome.out, "[MASK]: ")) << outcome.out;
+}
+
+TEST(FillErrors, TextThatIsNotUtf8) {
+  const TemporaryFolder folder;
+  const std::filesystem::path run = folder / "run";
+  EXPECT_EQ(run_program(pretrain(run, {"--steps", "5"})).code, 0);
+  for (const char* form : {"--json", "--no-json"}) {
+    const Outcome outcome = run_program({FILIGREE_PROGRAM, "bert", "fill", "--run", run.string(), form,
+                                         "word1 [MASK]", "word1 \xff a [MASK]"});
+    expect_error(outcome, 2, {"text 2 is not UTF-8", "byte 6 is 0xFF"});
+    EXPECT_EQ(outcome.out, "") << "no text may be answered before";
+  }
 }
 
 TEST(Benchmark, EndsWithOneLineOfJson) {

@@ -7,6 +7,7 @@
 
 #include "filigree/base/error.h"
 #include "filigree/base/interrupt.h"
+#include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/base/progress.h"
 #include "filigree/cli/commands/commands.h"
@@ -148,6 +149,7 @@ int bert_prepare(const std::vector<std::string>& arguments) {
   describe(options, settings);
   if (!options.parse(arguments)) return 0;
   settings.finish(options);
+  (void)chosen_isa();  // a wrong FILIGREE_ISA is an error here as in every other command
   set_thread_count(settings.threads);
   watch_for_interrupt();
   const PrepareSummary summary = text::prepare(settings.job);

@@ -2,10 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "filigree/base/error.h"
 #include "filigree/models/bert/fill.h"
 #include "filigree/models/commands.h"
 #include "filigree/models/process.h"
 #include "filigree/run/options.h"
+#include "filigree/text/utf8.h"
 
 namespace filigree::models {
 
@@ -24,6 +26,12 @@ int bert_fill(const std::vector<std::string>& arguments) {
   options.add("threads", &threads, "0 means all cores").range(0, 4096);
   options.add("json", &json, "print one line of JSON a text");
   if (!options.parse(arguments)) return 0;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (const std::size_t place = text::first_invalid_utf8(texts[i]); place != text::kValidUtf8) {
+      fail_usage("text {} is not UTF-8: its byte {} is 0x{:02X}; give it in UTF-8", i + 1, place,
+                 static_cast<unsigned char>(texts[i][place]));
+    }
+  }
   prepare_process(threads);
   const MaskFiller filler(run, checkpoint);
   for (const std::string& text : texts) {
