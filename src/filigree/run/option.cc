@@ -124,8 +124,8 @@ std::string Option::variable() const {
 std::string Option::allowed() const {
   if (is_flag()) return "true or false";
   if (!choices_.empty()) return fmt::format("one of {}", fmt::join(choices_, ", "));
-  if (std::holds_alternative<std::filesystem::path*>(target_)) return "a path in UTF-8";
-  if (std::holds_alternative<std::string*>(target_) || is_list()) return "text in UTF-8";
+  if (std::holds_alternative<std::filesystem::path*>(target_)) return "a path in UTF-8, not empty";
+  if (std::holds_alternative<std::string*>(target_) || is_list()) return "text in UTF-8, not empty";
   const bool integer = is_integer();
   const char* type = integer ? "an integer" : "a number";
   if (low_ && high_)
@@ -163,7 +163,18 @@ bool Option::is_choice(const std::string& text) const {
          (choices_.empty() || std::find(choices_.begin(), choices_.end(), text) != choices_.end());
 }
 
+// Commands take empty for not given. So only a file may say it, and only where it is the default: our own
+// configurations hold every option.
+bool Option::may_be(const Texts& texts, Origin origin) const {
+  if (!is_text() && !is_list()) return true;
+  const bool empty = is_list() ? texts.empty() : texts.size() == 1 && texts[0].empty();
+  if (!empty) return std::none_of(texts.begin(), texts.end(), [](const auto& text) { return text.empty(); });
+  const bool from_file = origin == Origin::kFile || origin == Origin::kInheritedFile;
+  return from_file && default_toml_ == (is_list() ? "[]" : "\"\"");
+}
+
 bool Option::set(const Texts& texts, Origin origin) {
+  if (!may_be(texts, origin)) return false;
   const bool wins = origin >= origin_;
   const bool accepted = std::visit(
       [&](auto* target) {

@@ -71,6 +71,7 @@ class Option {
   [[nodiscard]] bool append(const std::string& text, Origin origin);
 
  private:
+  bool may_be(const Texts& texts, Origin origin) const;
   bool in_range(double value) const;
   bool is_choice(const std::string& text) const;
 

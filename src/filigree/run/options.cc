@@ -15,7 +15,7 @@
 namespace filigree::run {
 namespace {
 
-// The environment's form of a list; empty text is an empty list.
+// The environment's form of a list; empty text is an empty list, which Option::set() refuses.
 Option::Texts split_commas(std::string_view text) {
   Option::Texts parts;
   while (!text.empty()) {
@@ -155,6 +155,7 @@ void Options::read_arguments(const std::vector<std::string>& arguments) {
       fail_usage("{} needs a value: {}", flag, allowed);
     }
     if (name == "config") {
+      if (value.empty()) fail_usage("--config '': the value must be a path, not empty");
       config_ = value;
     } else if (name == "set") {
       read_set(value);

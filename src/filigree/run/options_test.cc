@@ -227,6 +227,35 @@ TEST(Options, NumbersAreReadStrictly) {
   EXPECT_NE(usage_error({"--output=\xff"}), "");
 }
 
+// Commands take an empty value for none at all.
+TEST(Options, EmptyValuesAreRefused) {
+  EXPECT_EQ(usage_error({"--output", ""}), "--output '': the value must be a path in UTF-8, not empty");
+  EXPECT_TRUE(contains(usage_error({"--output="}), "--output ''"));
+  EXPECT_TRUE(contains(usage_error({"--set", "data.output="}), "--set data.output="));
+  EXPECT_TRUE(contains(usage_error({"--input", "a", "--input", ""}), "--input ''"));
+  EXPECT_TRUE(contains(usage_error({"--config", ""}), "--config ''"));
+  EXPECT_TRUE(contains(toml_error("[data]\noutput = ''\n"), "options.toml:2: data.output"));
+  EXPECT_TRUE(contains(toml_error("[data]\ninput = ['a', '']\n"), "options.toml:2: data.input"));
+  for (const char* name : {"FILIGREE_INPUT", "FILIGREE_OUTPUT", "FILIGREE_DENSITY"}) {
+    const Environment variable(name, "");
+    EXPECT_TRUE(contains(usage_error({}), fmt::format("{}=''", name)));
+  }
+  const Environment gap("FILIGREE_INPUT", "a,,b");
+  EXPECT_TRUE(contains(usage_error({}), "FILIGREE_INPUT='a,,b'"));
+}
+
+TEST(Options, AFileMayHoldTheEmptyDefault) {
+  Sample out;
+  std::filesystem::path table;
+  out.options.add("table", &table, "a file");
+  const std::string text = out.options.to_toml();
+  EXPECT_TRUE(contains(text, "table = \"\"\n") && contains(text, "input = []\n")) << text;
+  Sample in;
+  in.options.add("table", &table, "a file");
+  EXPECT_TRUE(in.options.parse({"--config", toml_file(text).string()}));
+  EXPECT_THROW((void)in.options.parse({"--table", ""}), Error);
+}
+
 TEST(Options, AMissingValueIsNotTakenFromTheNextFlag) {
   EXPECT_TRUE(contains(usage_error({"--hidden"}), "--hidden needs a value: an integer from 1 to 65536"));
   EXPECT_TRUE(contains(usage_error({"--hidden", "--seed", "1"}), "--hidden needs a value"));
