@@ -168,7 +168,8 @@ TEST(PretrainErrors, AFullDiskKeepsTheLastGoodCheckpoint) {
     // A checkpoint takes about 250 kB, and all are to be kept: a few fit.
     const Outcome outcome = run_program(pretrain(run, {"--keep-checkpoints", "1000"}));
     if (outcome.code != 1) return 10;
-    if (!contains(outcome.err, "No space left on device") || !contains(outcome.err, "free some space"))
+    if (!contains(outcome.err, "No space left on device") ||
+        !contains(outcome.err, "free some space and run the same command again with --resume"))
       return 11;
     if (!std::filesystem::exists(final_checkpoint(run, 5))) return 12;
     for (const auto& entry : std::filesystem::directory_iterator(run / "checkpoints")) {

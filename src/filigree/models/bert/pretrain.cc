@@ -4,6 +4,7 @@
 //
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
@@ -93,13 +94,23 @@ class Pretrainer {
       record_batches(options_, train_, model);
       return static_cast<int>(ExitCode::kDone);
     }
-    start();
-    const ExitCode code = train();
-    finish(code);
-    return static_cast<int>(code);
+    try {
+      start();
+      const ExitCode code = train();
+      finish(code);
+      return static_cast<int>(code);
+    } catch (const Error& error) {
+      // Where the cure is the same command again, a run that exists now needs one more word.
+      const std::string_view message = error.what();
+      const bool full =
+          message.ends_with(write_errno_text(ENOSPC)) || message.ends_with(write_errno_text(EDQUOT));
+      if (!full || resumes() || !run::RunFolder::holds_run(options_.run)) throw;
+      fail("{} with --resume", message);
+    }
   }
 
  private:
+  bool resumes() const { return options_.resume || !options_.resume_from.empty(); }
   MaskingConfig masking() const { return {options_.masked_share, options_.predictions, options_.whole_word}; }
 
   // What a checkpoint must have in common with this command.
@@ -127,7 +138,7 @@ class Pretrainer {
   }
 
   void start() {
-    const bool resume = options_.resume || !options_.resume_from.empty();
+    const bool resume = resumes();
     const BertConfig config = options_.model(data_.vocabulary.size());
     const PatternSchedule moves{options_.steps, options_.updates, options_.prune_ratio};
     const auto begin = [&] {
