@@ -88,6 +88,11 @@ TEST(PretrainErrors, OptionsThatDoNotFit) {
   expect_error(run_program(pretrain(run, {"--densty", "0.1"})), 2, {"--densty", "--density"});
   expect_error(run_program(pretrain(run, {"--lr", "fast"})), 2, {"lr", "fast"});
   expect_error(run_program(pretrain(run, {"--accumulation", "9"})), 2, {"--accumulation 9"});
+  expect_error(run_program(pretrain(run, {"--benchmark", "--accumulation", "9"})), 2, {"--accumulation 9"});
+  expect_error(run_program(pretrain(run, {"--max-positions", "8"})), 2,
+               {"--max-positions 8", "--sequence 24"});
+  expect_error(run_program(pretrain(folder / std::string(300, 'r'))), 2, {"too long"});
+  expect_error(run_program(pretrain(folder / std::string(300, 'r'), {"--resume"})), 2, {"too long"});
   expect_error(run_program(pretrain(run, {"--warmup", "130"})), 2, {"--warmup 130"});
   expect_error(run_program(pretrain(run, {"--density", "1"})), 2, {"--updates 4"});
   expect_error(run_program(pretrain(run), {"FILIGREE_ISA=nonsense"}), 2, {"FILIGREE_ISA=nonsense"});
@@ -123,6 +128,11 @@ TEST(PretrainErrors, ARunThatExistsOrDoesNot) {
   EXPECT_EQ(run_program(pretrain(run, {"--steps", "5"})).code, 0);
   expect_error(run_program(pretrain(run, {"--steps", "5"})), 2, {"--resume"});
   expect_error(run_program(pretrain(run, {"--resume", "--lr", "2e-3", "--steps", "5"})), 2, {"lr", "0.002"});
+  const std::string other = (folder / "data").string();
+  EXPECT_EQ(
+      prepare({PreparedData::instance().text().string(), "--output", other, "--vocab-size", "150"}).code, 0);
+  expect_error(run_program(pretrain(run, {"--resume", "--steps", "5", "--data", other})), 3,
+               {"other data", "--data"});
 }
 
 TEST(PretrainErrors, ADamagedCheckpointIsNamedAndTheOneBeforeItServes) {

@@ -62,6 +62,10 @@ bool is_header(const std::string& line) {
          json.value("version", Json()) == 1;
 }
 
+[[noreturn]] void fail_header(const std::filesystem::path& path) {
+  fail_data("{}: its first line is not {}; make it so", path.string(), kHeader);
+}
+
 struct Line {
   MetricRecord record;
   std::string text;
@@ -78,10 +82,10 @@ std::vector<Line> read_lines(const std::filesystem::path& path) {
     Line line;
     line.text = content.substr(begin, end - begin);
     if (number == 1) {
-      if (!is_header(line.text)) fail_data("{}: it does not start with {}", path.string(), kHeader);
+      if (!is_header(line.text)) fail_header(path);
     } else {
       if (!parse_record(line.text, &line.record))
-        fail_data("{}:{}: it is no line of metrics", path.string(), number);
+        fail_data("{}:{}: it is no line of metrics; remove this line", path.string(), number);
       lines.push_back(std::move(line));
     }
   }
@@ -109,7 +113,7 @@ Metrics::Metrics(std::filesystem::path path) : path_(std::move(path)) {
   if (content.empty() || content.back() != '\n') {
     write_lines(path_, content.empty() ? std::vector<Line>() : read_lines(path_));
   } else if (!is_header(content.substr(0, content.find('\n')))) {
-    fail_data("{}: it does not start with {}", path_.string(), kHeader);
+    fail_header(path_);
   }
   open();
 }

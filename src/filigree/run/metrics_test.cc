@@ -106,8 +106,8 @@ TEST(Metrics, MalformedFilesNameTheLine) {
                            R"({"step":1,"split":2})", R"({"step":1,"split":"a","v":"high"})",
                            R"({"step":1,"split":"a","v":null})", "{\"step\":1,\"split\":\"\xff\"}"}) {
     write_quickly(path, std::string(kHeader) + "{\"step\":1,\"split\":\"a\"}\n" + line + "\n");
-    EXPECT_TRUE(contains(error_of(ExitCode::kBadData, [&] { (void)read_metrics(path); }), "metrics.jsonl:3:"))
-        << line;
+    const std::string error = error_of(ExitCode::kBadData, [&] { (void)read_metrics(path); });
+    EXPECT_TRUE(contains(error, "metrics.jsonl:3:") && contains(error, "remove this line")) << line;
   }
   for (const char* header : {"{}\n", "x\n", "{\"format\":\"filigree-metrics\",\"version\":2}\n",
                              "{\"step\":1,\"split\":\"a\"}\n"}) {

@@ -49,7 +49,8 @@ Descriptor take_lock(const std::filesystem::path& folder) {
 
 // A start that was killed before write_config() leaves metrics without records: there is nothing to protect.
 bool has_records(const std::filesystem::path& metrics) {
-  if (!std::filesystem::exists(metrics)) return false;
+  std::error_code absent;
+  if (!std::filesystem::exists(metrics, absent)) return false;
   const std::string content = read_file(metrics);
   return std::count(content.begin(), content.end(), '\n') > 1;
 }
@@ -69,12 +70,18 @@ void remove_partial_files(const std::filesystem::path& folder) {
 }  // namespace
 
 bool RunFolder::holds_run(const std::filesystem::path& folder) {
-  return std::filesystem::exists(config_path(folder)) || has_records(folder / "metrics.jsonl") ||
+  std::error_code absent;
+  return std::filesystem::exists(config_path(folder), absent) || has_records(folder / "metrics.jsonl") ||
          latest_checkpoint(folder / "checkpoints").has_value();
 }
 
 RunFolder::RunFolder(std::filesystem::path folder, bool resume) : folder_(std::move(folder)) {
-  if (std::filesystem::exists(folder_) && !std::filesystem::is_directory(folder_)) {
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(folder_, error);
+  if (error == std::errc::filename_too_long) {
+    fail_usage("the name of the run's folder is too long; take a shorter one than {}", folder_.string());
+  }
+  if (std::filesystem::exists(status) && !std::filesystem::is_directory(status)) {
     fail_usage("{} is a file, not a folder", folder_.string());
   }
   if (resume && !holds_run(folder_)) {

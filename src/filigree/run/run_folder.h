@@ -17,7 +17,7 @@ class RunFolder {
   // Creates `folder` for a new run, or opens that of an earlier one where `resume` is set; takes its lock,
   // removes files that a crash left half written, and copies later log messages to log.txt.
   // Errors (usage): the folder holds a run and `resume` is not set; it holds none and `resume` is set;
-  // another process uses it.
+  // another process uses it; its name is too long.
   RunFolder(std::filesystem::path folder, bool resume);
   RunFolder(const RunFolder&) = delete;
   RunFolder& operator=(const RunFolder&) = delete;

@@ -50,6 +50,15 @@ TEST(RunFolder, WhatIsLeftOfARunIsProtectedToo) {
   error_of(ExitCode::kUsage, [&] { RunFolder run(scratch / "checkpoints", false); });
 }
 
+TEST(RunFolder, ANameThatIsTooLongIsAnError) {
+  const TemporaryFolder scratch;
+  for (const bool resume : {false, true}) {
+    const std::string error =
+        error_of(ExitCode::kUsage, [&] { RunFolder run(scratch / std::string(300, 'r'), resume); });
+    EXPECT_TRUE(contains(error, "too long; take a shorter one")) << error;
+  }
+}
+
 TEST(RunFolder, AStartThatWasKilledEarlyIsNoRun) {
   const TemporaryFolder scratch;
   { RunFolder run(scratch.path(), false); }  // killed before write_config()

@@ -102,6 +102,7 @@ double median_ratio(const std::vector<double>& numerators, const std::vector<dou
 void run_pretrain_benchmark(const PretrainOptions& options) {
   if (options.density >= 1)
     fail_usage("--benchmark compares sparse with dense: give --density below 1, such as 0.1");
+  options.check();
   Contender sparse(options, options.density);
   Contender dense(options, 1);
   {

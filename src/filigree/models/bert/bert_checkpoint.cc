@@ -156,14 +156,23 @@ void check_same(const nlohmann::json& saved, const nlohmann::json& wanted, const
   }
 }
 
-// What no model of ours exceeds: a damaged description must not allocate terabytes or divide by zero.
+// Data are no option: they name themselves, and another corpus is bad data of this run.
+void check_same_data(const nlohmann::json& saved, const nlohmann::json& wanted) {
+  for (const char* fact : {kVocabularyHashFact, kCorpusChecksumFact}) {
+    if (!wanted.contains(fact)) continue;
+    const nlohmann::json made = saved.contains(fact) ? saved.at(fact) : nlohmann::json("none");
+    if (made == wanted.at(fact)) continue;
+    fail_data(
+        "the checkpoint was made on other data: its {} is {}, that of --data is {}; resume with the run's "
+        "own --data, or start a new run in another folder",
+        fact, made.dump(), wanted.at(fact).dump());
+  }
+}
+
+// A damaged description must not divide by zero.
 void check_ranges(const BertConfig& config) {
-  const auto in = [](std::int64_t value, std::int64_t most) { return value >= 1 && value <= most; };
   const int b = config.sparsity.block;
-  const bool sound = in(config.vocabulary, 1 << 24) && in(config.layers, 1000) &&
-                     in(config.hidden, 1 << 16) && in(config.heads, config.hidden) &&
-                     in(config.intermediate, 1 << 20) && in(config.max_positions, 1 << 20) &&
-                     config.norm_epsilon > 0 && config.norm_epsilon < 1 &&
+  const bool sound = config.norm_epsilon > 0 && config.norm_epsilon < 1 &&
                      (b == 1 || b == 4 || b == 8 || b == 16) && config.sparsity.density > 0 &&
                      config.sparsity.density <= 1 && config.hidden % config.heads == 0 &&
                      (config.sparsity.storage == Storage::kDense ||
@@ -195,14 +204,25 @@ nlohmann::json to_json(const BertConfig& config) {
 }
 
 BertConfig bert_config_from_json(const nlohmann::json& json) {
+  // The limits are what no model of ours exceeds: a damaged description must not allocate terabytes. And
+  // nlohmann-json would cut 1.9 to 1 and 2^32 + 4 to 4.
+  const auto integer = [&](const char* key, std::int64_t most) {
+    const nlohmann::json& value = json.at(key);
+    const auto number = value.is_number_integer() ? value.get<std::int64_t>() : 0;
+    if (number < 1 || number > most) {
+      fail_data("the checkpoint's description of the model is damaged: {} is {}, not an integer from 1 to {}",
+                key, value.dump(), most);
+    }
+    return number;
+  };
   BertConfig config;
   try {
-    config.vocabulary = json.at("vocabulary");
-    config.layers = json.at("layers");
-    config.hidden = json.at("hidden");
-    config.heads = json.at("heads");
-    config.intermediate = json.at("intermediate");
-    config.max_positions = json.at("max_positions");
+    config.vocabulary = integer("vocabulary", 1 << 24);
+    config.layers = integer("layers", 1000);
+    config.hidden = integer("hidden", 1 << 16);
+    config.heads = integer("heads", config.hidden);
+    config.intermediate = integer("intermediate", 1 << 20);
+    config.max_positions = integer("max_positions", 1 << 20);
     config.norm = json.at("norm") == "pre" ? NormPlacement::kPre : NormPlacement::kPost;
     config.norm_epsilon = json.at("norm_epsilon");
     config.next_sentence = json.at("next_sentence");
@@ -215,7 +235,7 @@ BertConfig bert_config_from_json(const nlohmann::json& json) {
       fail_data("the checkpoint's description of the model is damaged: storage {}, norm {}", storage, norm);
     }
     config.sparsity.density = json.at("density");
-    config.sparsity.block = json.at("block");
+    config.sparsity.block = static_cast<int>(integer("block", 16));
   } catch (const nlohmann::json::exception& error) {
     fail_data("the checkpoint's description of the model is damaged: {}", error.what());
   }
@@ -258,6 +278,7 @@ BertTraining load_bert_training(const run::Checkpoint& checkpoint, const BertCon
                                 const PatternSchedule& schedule, std::uint64_t seed,
                                 const nlohmann::json& facts) {
   const nlohmann::json& state = checkpoint.state();
+  check_same_data(state.value("facts", nlohmann::json::object()), facts);
   check_same(state.value("model", nlohmann::json::object()), to_json(config), "model");
   check_same(state.value("facts", nlohmann::json::object()), facts, "training");
   if (checkpoint.step() > schedule.steps) {

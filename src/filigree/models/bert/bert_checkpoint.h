@@ -20,7 +20,8 @@ inline constexpr const char* kCorpusChecksumFact = "corpus-checksum";
 // 16 hexadecimal digits.
 std::string hash_text(std::uint64_t hash);
 
-// The model's shape as JSON, and back. Errors (bad data): keys that are missing or of another type.
+// The model's shape as JSON, and back. Errors (bad data): keys that are missing, of another type or
+// out of range.
 nlohmann::json to_json(const BertConfig& config);
 BertConfig bert_config_from_json(const nlohmann::json& json);
 
@@ -37,8 +38,9 @@ struct BertTraining {
 };
 
 // The training that a checkpoint holds, to go on with. `schedule` and `seed` are those of the run.
-// Errors (usage): its model or facts differ from these, naming the first difference. Errors (bad data): a
-// tensor is missing or of another shape; a pattern that is not one; a step behind the schedule's last.
+// Errors (usage): its model or facts differ from these, naming the first difference. Errors (bad data): it
+// was made on other data; a tensor is missing or of another shape; a pattern that is not one; a step behind
+// the schedule's last.
 BertTraining load_bert_training(const run::Checkpoint& checkpoint, const BertConfig& config,
                                 const PatternSchedule& schedule, std::uint64_t seed,
                                 const nlohmann::json& facts);

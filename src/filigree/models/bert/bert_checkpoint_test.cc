@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <limits>
 
 #include "filigree/base/error.h"
 #include "filigree/base/file.h"
@@ -68,6 +69,21 @@ TEST(BertCheckpoint, RefusesAnotherModelOrOtherFacts) {
   EXPECT_NO_THROW(load(training.model->config(), {{"batch", 4}}));
   EXPECT_THROW(load(training.model->config(), {{"batch", 8}}), Error);
   EXPECT_THROW(load(testing::small_config(), {{"batch", 4}}), Error);
+}
+
+TEST(BertCheckpoint, OtherDataAreBadData) {
+  test::TemporaryFolder folder;
+  Training training(Storage::kSparse, 1);
+  for (const char* fact : {kVocabularyHashFact, kCorpusChecksumFact}) {
+    const auto path =
+        write_bert_checkpoint(folder.path(), 1, *training.model, *training.sparse, {{fact, hash_text(1)}});
+    const run::Checkpoint checkpoint(path, kBertCheckpointKind);
+    // Another vocabulary mostly is of another size too.
+    const std::string error = test::error_of(ExitCode::kBadData, [&] {
+      (void)load_bert_training(checkpoint, testing::small_config(), kSchedule, 1, {{fact, hash_text(2)}});
+    });
+    EXPECT_TRUE(test::contains(error, fact) && test::contains(error, "--data")) << error;
+  }
 }
 
 TEST(BertCheckpoint, RefusesAStepBehindTheLast) {
@@ -225,10 +241,16 @@ TEST(BertCheckpoint, ConfigGoesThroughJson) {
   // Descriptions that would divide by zero, allocate terabytes or silently mean something else.
   const nlohmann::json good = to_json(config);
   const std::vector<std::pair<const char*, nlohmann::json>> bad = {
-      {"heads", 0},          {"heads", -1},      {"layers", 0},        {"hidden", 1LL << 40},
-      {"block", 0},          {"block", 5},       {"density", 0},       {"norm_epsilon", -1.0},
-      {"storage", "other"},  {"norm", "middle"}, {"vocabulary", 0},    {"intermediate", 0},
-      {"max_positions", -4}, {"hidden", "wide"}, {"layers", 100000000}};
+      {"heads", 0},          {"heads", -1},
+      {"layers", 0},         {"hidden", 1LL << 40},
+      {"block", 0},          {"block", 5},
+      {"density", 0},        {"norm_epsilon", -1.0},
+      {"storage", "other"},  {"norm", "middle"},
+      {"vocabulary", 0},     {"intermediate", 0},
+      {"max_positions", -4}, {"hidden", "wide"},
+      {"layers", 100000000}, {"layers", 1.9},
+      {"layers", 2.0},       {"block", 4294967300},
+      {"heads", true},       {"vocabulary", std::numeric_limits<std::uint64_t>::max()}};
   for (const auto& [key, value] : bad) {
     nlohmann::json damaged = good;
     damaged[key] = value;

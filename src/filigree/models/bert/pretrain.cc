@@ -75,10 +75,7 @@ class Pretrainer {
           std::max<std::int64_t>(1, std::llround(options_.epochs * static_cast<double>(train_.sequences()) /
                                                  static_cast<double>(options_.batch)));
     }
-    if (options_.accumulation > options_.batch) {
-      fail_usage("--accumulation {} is more than the {} sequences of a batch", options_.accumulation,
-                 options_.batch);
-    }
+    options_.check();
     if (options_.warmup >= options_.steps) {
       fail_usage("--warmup {} leaves nothing of {} steps; give fewer", options_.warmup, options_.steps);
     }

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <system_error>
+
 #include "filigree/base/error.h"
 #include "filigree/models/bert/benchmark.h"
 #include "filigree/models/bert/pretrain.h"
@@ -15,10 +18,13 @@ int bert_pretrain(const std::vector<std::string>& arguments) {
   options.inherit([&values]() -> std::filesystem::path {
     const bool resume = values.resume || !values.resume_from.empty();
     const auto config = run::RunFolder::config_path(values.run);
-    return resume && !values.run.empty() && std::filesystem::exists(config) ? config
-                                                                            : std::filesystem::path();
+    std::error_code absent;  // what is wrong with the folder, RunFolder says
+    return resume && !values.run.empty() && std::filesystem::exists(config, absent) ? config
+                                                                                    : std::filesystem::path();
   });
   if (!options.parse(arguments)) return 0;
+  // Only a number that somebody has given can be too small.
+  if (!options.given("max-positions")) values.max_positions = std::max(values.max_positions, values.sequence);
   prepare_process(values.threads);
   if (values.benchmark) {
     run_pretrain_benchmark(values);

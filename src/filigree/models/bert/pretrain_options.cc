@@ -1,6 +1,6 @@
 #include "filigree/models/bert/pretrain_options.h"
 
-#include <algorithm>
+#include "filigree/base/error.h"
 
 namespace filigree::models {
 
@@ -21,7 +21,10 @@ void PretrainOptions::describe(run::Options& options) {
       .range(0, 4096);
   options.add("intermediate", &intermediate, "width of the feed-forward part; 0 means 4 x hidden")
       .range(0, 1 << 20);
-  options.add("max-positions", &max_positions, "rows of the position table").range(8, 1 << 20);
+  options
+      .add("max-positions", &max_positions,
+           "rows of the position table; more by default where --sequence needs them")
+      .range(8, 1 << 20);
   options.add("norm", &norm, "layer norm after each module and its residual sum, or before each module")
       .choices({"post", "pre"});
 
@@ -90,6 +93,15 @@ void PretrainOptions::describe(run::Options& options) {
   options.add("vocabulary", &vocabulary, "pieces of the benchmark's vocabulary").range(8, 1e9).transient();
 }
 
+void PretrainOptions::check() const {
+  if (accumulation > batch)
+    fail_usage("--accumulation {} is more than the {} sequences of a batch", accumulation, batch);
+  if (max_positions < sequence) {
+    fail_usage("--max-positions {} is less than --sequence {}; give at least as many, or leave it out",
+               max_positions, sequence);
+  }
+}
+
 BertConfig PretrainOptions::model(std::int64_t vocabulary_size) const {
   BertConfig config;
   config.vocabulary = vocabulary_size;
@@ -97,7 +109,7 @@ BertConfig PretrainOptions::model(std::int64_t vocabulary_size) const {
   config.hidden = hidden;
   config.heads = heads > 0 ? heads : heads_of_usual_size(hidden);
   config.intermediate = intermediate > 0 ? intermediate : 4 * hidden;
-  config.max_positions = std::max(max_positions, sequence);
+  config.max_positions = max_positions;
   config.norm = norm == "pre" ? NormPlacement::kPre : NormPlacement::kPost;
   config.next_sentence = next_sentence;
   config.sparsity.density = density;

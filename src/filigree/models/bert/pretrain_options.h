@@ -68,6 +68,8 @@ struct PretrainOptions {
 
   void describe(run::Options& options);
 
+  // Errors (usage): a batch or a sequence that no step can work on.
+  void check() const;
   // The model; `vocabulary_size` comes from the corpus. Errors (usage): sizes that do not fit.
   BertConfig model(std::int64_t vocabulary_size) const;
   LearningRateSchedule schedule() const;
