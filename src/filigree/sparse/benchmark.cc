@@ -164,9 +164,18 @@ double seconds_to_index(const BsrPattern& w, const BenchmarkCell& cell) {
 
 }  // namespace
 
+void check_cell(const BenchmarkCell& cell) {
+  if (cell.n < 1) fail_usage("a benchmark needs at least one column of activations, not {}", cell.n);
+  const std::int64_t blocks = blocks_of(cell);
+  if (cell.pattern == PatternKind::kOneDenseRow && blocks < cell.k / cell.block) {
+    fail_usage("{} blocks do not fill a row of {} for the pattern one-dense-row; choose a higher density",
+               blocks, cell.k / cell.block);
+  }
+}
+
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
                         int pairs, std::uint64_t seed) {
-  if (cell.n < 1) fail_usage("a benchmark needs at least one column of activations, not {}", cell.n);
+  check_cell(cell);
   Philox random(seed, Purpose::kTest);
   Problem problem(cell, random);
   std::vector<Contender> contenders;

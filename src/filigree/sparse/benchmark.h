@@ -55,10 +55,13 @@ struct BenchmarkResult {
   double speedup = 0;  // dense_seconds / seconds, the median over pairs
 };
 
+// Errors (usage): a shape that blocks do not divide; no column; a density outside (0, 1]; a pattern that has
+// no room for its blocks.
+void check_cell(const BenchmarkCell& cell);
+
 // Times `pairs` interleaved pairs, each of one sparse product and one of every dense library, on the threads
 // of base/parallel.h. A call shorter than a millisecond is repeated within its turn.
-// Errors (usage): a shape that blocks do not divide; no column; a density outside (0, 1]; what
-// pattern_of_kind refuses.
+// Errors: as check_cell().
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
                         int pairs, std::uint64_t seed);
 

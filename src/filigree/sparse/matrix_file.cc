@@ -20,7 +20,8 @@ namespace {
 // Words of a file, line by line, and errors that name the line.
 class Lines {
  public:
-  explicit Lines(const std::filesystem::path& path) : path_(path.string()), text_(read_file(path, kMostBytes)) {}
+  explicit Lines(const std::filesystem::path& path)
+      : path_(path.string()), text_(read_file(path, kMostBytes)) {}
 
   // The next line without its end; false behind the last.
   bool next() {

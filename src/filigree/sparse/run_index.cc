@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 namespace filigree::sparse {
 namespace {
@@ -19,6 +20,21 @@ std::int64_t choose_part_size(std::int64_t blocks, std::int64_t groups, std::int
   return std::min(kMost, static_cast<std::int64_t>(std::ceil(wanted / 16)) * 16);
 }
 
+// Longest first; those of one length keep their order.
+void sort_by_length(const std::vector<kernels::BlockRun>& section, std::vector<kernels::BlockRun>& sorted,
+                    std::vector<std::size_t>& places) {
+  std::int32_t longest = 0;
+  for (const kernels::BlockRun& run : section) longest = std::max(longest, run.count);
+  // places[i]: how many runs are longer than longest - i, then where the next of that length goes.
+  places.assign(static_cast<std::size_t>(longest) + 2, 0);
+  for (const kernels::BlockRun& run : section) ++places[static_cast<std::size_t>(longest - run.count) + 1];
+  std::partial_sum(places.begin(), places.end(), places.begin());
+  sorted.resize(section.size());
+  for (const kernels::BlockRun& run : section) {
+    sorted[places[static_cast<std::size_t>(longest - run.count)]++] = run;
+  }
+}
+
 }  // namespace
 
 RunIndex::RunIndex(std::span<const std::int32_t> offsets, std::span<const std::int32_t> others,
@@ -27,34 +43,39 @@ RunIndex::RunIndex(std::span<const std::int32_t> offsets, std::span<const std::i
                                   static_cast<std::int64_t>(offsets.size()) - 1, other_groups)) {
   constexpr auto window = static_cast<std::int32_t>(kernels::kWindowGroups);
   const auto groups = static_cast<std::int32_t>(offsets.size() - 1);
-  others_.reserve(others.size());
-  positions_.reserve(others.size());
-  std::vector<std::int32_t> next(offsets.begin(), offsets.end() - 1);
+  others_.resize(others.size());
+  positions_.resize(others.size());
+  std::int32_t next = 0;
+  std::vector<std::vector<kernels::BlockRun>> sections(
+      static_cast<std::size_t>((other_groups + part_size_ - 1) / part_size_));
+  std::vector<kernels::BlockRun> sorted;
+  std::vector<std::size_t> places;
   for (std::int32_t first = 0; first < groups; first += window) {
     const std::int32_t last = std::min(groups, first + window);
-    for (std::int64_t limit = part_size_; limit < other_groups + part_size_; limit += part_size_) {
-      const auto section = static_cast<std::ptrdiff_t>(runs_.size());
-      for (std::int32_t g = first; g < last; ++g) {
-        const std::int32_t begin = next[static_cast<std::size_t>(g)];
-        std::int32_t end = begin;
-        while (end < offsets[static_cast<std::size_t>(g) + 1] &&
-               others[static_cast<std::size_t>(end)] < limit) {
-          ++end;
-        }
-        next[static_cast<std::size_t>(g)] = end;
-        if (begin < end) runs_.push_back({g, begin, end - begin});
+    for (std::int32_t g = first; g < last; ++g) {
+      const std::int32_t end = offsets[static_cast<std::size_t>(g) + 1];
+      for (std::int32_t q = offsets[static_cast<std::size_t>(g)]; q < end;) {
+        const std::int64_t part = others[static_cast<std::size_t>(q)] / part_size_;
+        const std::int64_t limit = (part + 1) * part_size_;
+        const std::int32_t begin = q;
+        while (q < end && others[static_cast<std::size_t>(q)] < limit) ++q;
+        sections[static_cast<std::size_t>(part)].push_back({g, begin, q - begin});
       }
-      std::stable_sort(
-          runs_.begin() + section, runs_.end(),
-          [](const kernels::BlockRun& a, const kernels::BlockRun& b) { return a.count > b.count; });
-      for (auto run = runs_.begin() + section; run != runs_.end(); ++run) {
-        const std::int32_t begin = run->begin;
-        run->begin = static_cast<std::int32_t>(others_.size());
-        for (std::int32_t q = begin; q < begin + run->count; ++q) {
-          others_.push_back(others[static_cast<std::size_t>(q)]);
-          positions_.push_back(positions.empty() ? q : positions[static_cast<std::size_t>(q)]);
+    }
+    for (std::vector<kernels::BlockRun>& section : sections) {
+      sort_by_length(section, sorted, places);
+      section.clear();
+      for (kernels::BlockRun& run : sorted) {
+        std::copy_n(others.begin() + run.begin, run.count, others_.begin() + next);
+        if (positions.empty()) {
+          std::iota(positions_.begin() + next, positions_.begin() + next + run.count, run.begin);
+        } else {
+          std::copy_n(positions.begin() + run.begin, run.count, positions_.begin() + next);
         }
+        run.begin = next;
+        next += run.count;
       }
+      runs_.insert(runs_.end(), sorted.begin(), sorted.end());
     }
     window_offsets_.push_back(static_cast<std::int32_t>(runs_.size()));
   }

@@ -86,10 +86,10 @@ std::int64_t size(const std::string& option, const std::string& text) {
 // "0.1" or "1/16".
 double share(const std::string& text) {
   const auto slash = text.find('/');
-  const double value = slash == std::string::npos ? number<double>("density", text)
-                                                  : number<double>("density", text.substr(0, slash)) /
-                                                        number<double>("density", text.substr(slash + 1));
-  if (!(value > 0 && value <= 1)) fail_usage("--density {} is not in (0, 1]", text);
+  const double part = number<double>("density", text.substr(0, slash));
+  const double whole = slash == std::string::npos ? 1 : number<double>("density", text.substr(slash + 1));
+  const double value = part / whole;
+  if (!(part > 0 && whole > 0 && value <= 1)) fail_usage("--density {} is not in (0, 1]", text);
   return value;
 }
 
@@ -118,6 +118,7 @@ std::vector<BenchmarkCell> grid(const Settings& s) {
               cell.op = named(sparse::kBenchmarkOps, op).op;
               cell.layout = named(sparse::kActivationLayouts, s.layout).layout;
               cell.pattern = named(sparse::kPatternKinds, s.pattern).kind;
+              sparse::check_cell(cell);
               cells.push_back(cell);
             }
           }

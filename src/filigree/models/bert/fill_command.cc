@@ -51,7 +51,7 @@ int bert_fill(const std::vector<std::string>& arguments) {
     for (const FilledMask& mask : masks) {
       std::string words;
       for (const auto& [piece, probability] : mask.best) {
-        words += fmt::format("{}{} {:.0f} %", words.empty() ? "" : ", ", piece, 100 * probability);
+        words += fmt::format("{}'{}' {:.0f} %", words.empty() ? "" : ", ", piece, 100 * probability);
       }
       fmt::print("  [MASK]: {}\n", words);
     }

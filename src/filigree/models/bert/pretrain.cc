@@ -257,10 +257,13 @@ class Pretrainer {
     const auto share = [](std::int64_t part, std::int64_t whole) {
       return whole > 0 ? static_cast<double>(part) / static_cast<double>(whole) : 0;
     };
-    folder_->metrics().write(step, "pattern",
-                             {{"coverage", sparse_->coverage()},
-                              {"moved_share", share(result.moved, result.blocks)},
-                              {"removed_new_share", share(result.removed_new, result.new_before)}});
+    run::MetricValues values = {{"coverage", sparse_->coverage()},
+                                {"moved_share", share(result.moved, result.blocks)}};
+    // Nothing is born before the first update.
+    if (result.new_before > 0) {
+      values.emplace_back("removed_new_share", share(result.removed_new, result.new_before));
+    }
+    folder_->metrics().write(step, "pattern", values);
     if (result.crowded && !warned_crowded_) {
       log_warning(
           "so few places are free at this density and prune ratio that some blocks return to where they were "

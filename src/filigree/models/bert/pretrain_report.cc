@@ -95,11 +95,11 @@ void add_movement(const Records& records, const SparseTraining& sparse, run::Htm
   chart.y_label = "share";
   chart.series.push_back({"places ever covered", points_of(records, "pattern", "", "coverage")});
   chart.series.push_back({"blocks moved by the update", points_of(records, "pattern", "", "moved_share")});
-  chart.series.push_back(
-      {"newborn blocks removed by the next update", points_of(records, "pattern", "", "removed_new_share")});
+  chart.series.push_back({"blocks born at the last update that this one removes",
+                          points_of(records, "pattern", "", "removed_new_share")});
   report.figure(chart.svg(),
-                fmt::format("What {} pattern updates did, over all matrices. Good runs keep the share of "
-                            "newborn blocks that are removed below about 0.1.",
+                fmt::format("What {} pattern updates did, over all matrices. Long runs do well to keep the "
+                            "share of newborn blocks that are removed below about 0.1.",
                             chart.series.front().points.size()));
   report.paragraph(fmt::format("Coverage at the end: {:.1f} % of all places.", 100 * sparse.coverage()));
 }
