@@ -129,8 +129,8 @@ TEST(PretrainErrors, ARunThatExistsOrDoesNot) {
   expect_error(run_program(pretrain(run, {"--steps", "5"})), 2, {"--resume"});
   expect_error(run_program(pretrain(run, {"--resume", "--lr", "2e-3", "--steps", "5"})), 2, {"lr", "0.002"});
   const std::string other = (folder / "data").string();
-  EXPECT_EQ(
-      prepare({PreparedData::instance().text().string(), "--output", other, "--vocab-size", "150"}).code, 0);
+  EXPECT_EQ(prepare({PreparedData::instance().text().string(), "--output", other, "--valid-share", "0"}).code,
+            0);
   expect_error(run_program(pretrain(run, {"--resume", "--steps", "5", "--data", other})), 3,
                {"other data", "--data"});
 }
