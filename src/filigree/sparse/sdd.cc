@@ -12,8 +12,10 @@
 namespace filigree::sparse {
 namespace {
 
-// Tasks are runs of block columns with about equally many blocks each, narrow enough for their copy of x to
-// stay in a core's second-level cache. A block belongs to one task: the number of threads changes no bit.
+// Tasks are ranges of block columns, narrow enough for their copy of x to stay in a core's second-level
+// cache, and, where that makes too few for all threads, of block rows. (A task copies its rows of dy as well:
+// as few column ranges as possible.) Ranges hold about equally many blocks. A block belongs to one task: the
+// number of threads changes no bit.
 template <typename T>
 void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::int64_t tokens,
              const BsrPattern& w, T* gradient, bool accumulate) {
@@ -28,30 +30,42 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
       1, l2_cache_bytes() / 2 / (w.block() * chunk * static_cast<std::int64_t>(sizeof(T))));
   const std::int64_t fewest = (columns + fit - 1) / fit;
   const std::int64_t most = (columns + fewest - 1) / fewest;
-  const std::int64_t wanted = thread_count() == 1 ? 1 : 2 * thread_count();
-  const std::int64_t target = (w.block_count() + wanted - 1) / wanted;
+  const std::int64_t target = (w.block_count() + fewest - 1) / fewest;
   std::vector<std::int64_t> bounds{0};
+  bounds.reserve(static_cast<std::size_t>(fewest) + 1);
   const std::span<const std::int32_t> offsets = w.column_offsets();
   for (std::int64_t c = 1; c < columns; ++c) {
     const std::int64_t first = bounds.back();
     if (c - first == most || offsets[c] - offsets[first] >= target) bounds.push_back(c);
   }
   bounds.push_back(columns);
-  parallel_tasks(static_cast<std::int64_t>(bounds.size()) - 1, [&](std::int64_t task, int) {
-    const std::int64_t first = bounds[static_cast<std::size_t>(task)];
-    const std::int64_t last = bounds[static_cast<std::size_t>(task) + 1];
+  const std::int64_t column_parts = static_cast<std::int64_t>(bounds.size()) - 1;
+  const std::int64_t threads = thread_count();
+  std::int64_t row_parts = 1;
+  while (row_parts < w.block_rows() && column_parts * row_parts < 2 * threads &&
+         column_parts * row_parts % threads != 0) {
+    ++row_parts;
+  }
+  const GroupedBlocks blocks = blocks_by_row(w);
+  parallel_tasks(column_parts * row_parts, [&](std::int64_t task, int) {
+    const std::int64_t part = task / row_parts;
+    const std::int64_t first = bounds[static_cast<std::size_t>(part)];
+    const std::int64_t last = bounds[static_cast<std::size_t>(part) + 1];
+    const std::int64_t first_group = group_bound(blocks, w.block_rows(), task % row_parts, row_parts);
+    const std::int64_t last_group = group_bound(blocks, w.block_rows(), task % row_parts + 1, row_parts);
     kernel({.dy = dy,
             .x = x,
             .tokens = tokens,
             .chunk = chunk,
-            .blocks = blocks_by_row(w),
-            .groups = w.block_rows(),
+            .blocks = blocks,
+            .first_group = first_group,
+            .last_group = last_group,
             .first_column = first,
             .last_column = last,
             .gradient = gradient,
             .accumulate = accumulate,
             .scratch = kernel_scratch<T>(kernels::sdd_scratch(w.block(), last - first, chunk)),
-            .bounds = index_scratch(2 * w.block_rows())});
+            .bounds = index_scratch(2 * (last_group - first_group))});
   });
 }
 

@@ -95,7 +95,8 @@ struct SddSide {
 };
 
 // gradient[q][i][j] = sum over tokens of dy[i of q's block row] * x[j of q's block column], plus gradient
-// where `accumulate`, for the blocks in block columns [first_column, last_column).
+// where `accumulate`, for the blocks in block rows [first_group, last_group) and block columns [first_column,
+// last_column).
 template <typename T>
 struct SddTask {
   SddSide<T> dy;
@@ -105,14 +106,15 @@ struct SddTask {
   std::int64_t chunk;
   // By row.
   GroupedBlocks blocks;
-  std::int64_t groups;
+  std::int64_t first_group;
+  std::int64_t last_group;
   std::int64_t first_column;
   std::int64_t last_column;
   T* gradient;
   bool accumulate;
   // sdd_scratch(block, columns, chunk) elements, aligned to 64 bytes.
   T* scratch;
-  // 2 * groups elements.
+  // Two elements for each group.
   std::int32_t* bounds;
 };
 

@@ -52,7 +52,7 @@ void dsd(const DsdTask<T>& task) {
 
 template <typename T, int kBlock>
 void sdd(const SddTask<T>& task) {
-  for (std::int64_t g = 0; g < task.groups; ++g) {
+  for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
       const std::int64_t column = task.blocks.others[q];
       if (column < task.first_column || column >= task.last_column) continue;

@@ -34,10 +34,10 @@ template <int kBlock, class Padded, class Pack, class Blocks>
 HWY_INLINE void ForEachGroup(const SddTask<float>& task, const Padded& padded, const Pack& pack,
                              const Blocks& blocks) {
   constexpr std::int64_t kGroups = kSddFeatures / kBlock;
-  for (std::int64_t g = 0; g < task.groups; ++g) {
+  for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     const std::int32_t* offsets = task.blocks.offsets + g;
     for (int side = 0; side < 2; ++side) {
-      task.bounds[2 * g + side] = static_cast<std::int32_t>(LowerBound(
+      task.bounds[2 * (g - task.first_group) + side] = static_cast<std::int32_t>(LowerBound(
           task.blocks.others, offsets[0], offsets[1], side == 0 ? task.first_column : task.last_column));
     }
   }
@@ -48,15 +48,16 @@ HWY_INLINE void ForEachGroup(const SddTask<float>& task, const Padded& padded, c
     const std::int64_t tokens = left < task.chunk ? left : task.chunk;
     pack(task.x, task.first_column * kBlock, task.last_column * kBlock, first, tokens, x);
     const std::int64_t group_floats = padded(tokens) * kBlock;
-    for (std::int64_t g = 0; g < task.groups; ++g) {
-      if (g % kGroups == 0) {
-        const std::int64_t last = g + kGroups < task.groups ? g + kGroups : task.groups;
+    for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
+      const std::int64_t copied = (g - task.first_group) % kGroups;
+      if (copied == 0) {
+        const std::int64_t last = g + kGroups < task.last_group ? g + kGroups : task.last_group;
         pack(task.dy, g * kBlock, last * kBlock, first, tokens, dy);
       }
-      const std::int64_t begin = task.bounds[2 * g];
-      const std::int64_t end = task.bounds[2 * g + 1];
+      const std::int64_t begin = task.bounds[2 * (g - task.first_group)];
+      const std::int64_t end = task.bounds[2 * (g - task.first_group) + 1];
       if (begin == end) continue;
-      blocks(tokens, begin, end, dy + g % kGroups * group_floats, x, task.accumulate || first > 0);
+      blocks(tokens, begin, end, dy + copied * group_floats, x, task.accumulate || first > 0);
     }
   }
 }
