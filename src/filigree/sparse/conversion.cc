@@ -113,6 +113,9 @@ BsrMatrix<T> from_canonical(std::span<const CooEntry<T>> entries, std::int64_t r
 template <typename T, typename Compressed>
 std::vector<CooEntry<T>> entries_of(const Compressed& matrix, std::int64_t majors, const char* major) {
   const auto count = static_cast<std::int64_t>(matrix.indices.size());
+  if (matrix.rows < 1 || matrix.columns < 1) {
+    fail_data("a matrix of {} x {} has no element", matrix.rows, matrix.columns);
+  }
   if (static_cast<std::int64_t>(matrix.offsets.size()) != majors + 1) {
     fail_data("a matrix of {} {}s needs {} offsets, but has {}", majors, major, majors + 1,
               matrix.offsets.size());
@@ -282,6 +285,10 @@ BsrMatrix<T> bsr_from_mask(MatrixView<const T> matrix, MatrixView<const std::uin
 template <typename T>
 CooMatrix<T> to_coo(const BsrMatrix<T>& matrix, StoredZeros zeros) {
   const BsrPattern& w = matrix.pattern;
+  if (std::ssize(matrix.values) != w.value_count()) {
+    fail_data("a block-sparse matrix of {} blocks needs {} values, but has {}", w.block_count(),
+              w.value_count(), matrix.values.size());
+  }
   const std::int64_t b = w.block();
   CooMatrix<T> result{w.rows(), w.columns(), {}};
   result.entries.reserve(matrix.values.size());

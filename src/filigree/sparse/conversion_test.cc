@@ -162,6 +162,14 @@ TEST(Conversion, RefusesBadCompressedMatrices) {
                          1);
     });
   };
+  EXPECT_TRUE(contains(error_of(ExitCode::kBadData,
+                                [] {
+                                  (void)bsr_from_csr(CsrMatrix<float>{-1, 3, {}, {}, {}}, 1);
+                                }),
+                       "-1 x 3"));
+  const BsrMatrix<float> short_of_values{BsrPattern(4, 4, 4, {0, 1}, {0}), {1, 2}};
+  EXPECT_TRUE(contains(error_of(ExitCode::kBadData, [&] { (void)to_dense(short_of_values); }),
+                       "needs 16 values, but has 2"));
   EXPECT_TRUE(contains(csr({0, 1}, {0}, {1}), "needs 3 offsets"));
   EXPECT_TRUE(contains(csr({0, 1, 1}, {0}, {1, 2}), "1 indices but 2 values"));
   EXPECT_TRUE(contains(csr({0, 1, 2}, {0}, {1}), "run from 0 to 2"));

@@ -29,7 +29,8 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
   constexpr std::int64_t kStep = 16;
   constexpr std::int64_t kLeastColumns = 32;
   const kernels::DsdKernel<T> kernel = kernels::dsd_kernel<T>(w.block());
-  if (w.block() == 1) {
+  // Plain loops, which serve double, take blocks in their own order.
+  if (w.block() == 1 && std::is_same_v<T, float>) {
     const RunIndex& index = whole.transposed ? w.column_runs() : w.row_runs();
     whole.runs = index.runs().data();
     whole.window_offsets = index.window_offsets().data();
@@ -51,8 +52,9 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
     task.columns = last - first;
     task.first_group = group_bound(task.blocks, groups, index % group_parts, group_parts);
     task.last_group = group_bound(task.blocks, groups, index % group_parts + 1, group_parts);
+    if (task.first_group == task.last_group) return;
     task.cache_bytes = l2_cache_bytes() / 4 * 3;
-    task.scratch = kernel_scratch<T>(kernels::dsd_scratch(task.x_rows));
+    task.scratch = kernel_scratch<T>(kernels::dsd_scratch(w.block(), task.x_rows, task.cache_bytes));
     task.cursors = index_scratch(task.last_group);
     kernel(task);
   });

@@ -171,9 +171,11 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
 }
 
 TEST_P(Dsd, GivesTheSameBitsForAnyNumberOfThreads) {
-  const BsrPattern w = pattern(9, 11, 0.4);
   const int threads_before = thread_count();
-  for (const std::int64_t n : {5, 40, 200}) {
+  // The second has several windows and parts of single elements, and several ranges of columns.
+  const BsrPattern patterns[] = {pattern(9, 11, 0.4), pattern(1200 / GetParam(), 2000 / GetParam(), 0.02)};
+  for (const auto& [w, n] : std::vector<std::pair<BsrPattern, std::int64_t>>{
+           {patterns[0], 5}, {patterns[0], 40}, {patterns[0], 200}, {patterns[1], 40}, {patterns[1], 200}}) {
     Philox random(9, Purpose::kTest);
     const std::vector<float> values = normals<float>(w.value_count(), random);
     const std::vector<float> x = normals<float>(w.columns() * n, random);

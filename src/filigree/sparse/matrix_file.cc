@@ -55,9 +55,10 @@ class Lines {
   std::int64_t integer(const char* what) {
     const std::string_view text = word();
     std::int64_t value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const std::string_view digits = without_plus(text);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     if (text.empty()) fail("ends before its {}", what);
-    if (error != std::errc() || end != text.data() + text.size()) {
+    if (error != std::errc() || end != digits.data() + digits.size()) {
       fail("has '{}' for its {}, which is no whole number of 64 bits", shown(text), what);
     }
     return value;
@@ -66,8 +67,7 @@ class Lines {
     const std::string_view text = word();
     double value = 0;
     if (text.empty()) fail("ends before its {}", what);
-    // from_chars knows no leading plus.
-    const std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
+    const std::string_view digits = without_plus(text);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
     // Too large, or so small that it is as good as 0: strtod tells.
     if (error == std::errc::result_out_of_range) value = std::strtod(std::string(digits).c_str(), nullptr);
@@ -99,6 +99,10 @@ class Lines {
  private:
   static constexpr std::size_t kMostBytes = std::size_t{1} << 36;
   static constexpr std::string_view kBlanks = " \t,";
+  // from_chars knows no leading plus.
+  static std::string_view without_plus(std::string_view text) {
+    return text.starts_with('+') && !text.starts_with("+-") ? text.substr(1) : text;
+  }
   static std::string shown(std::string_view text) {
     constexpr std::size_t kMost = 40;
     std::string result(text.substr(0, kMost));
@@ -126,7 +130,7 @@ std::string lower(std::string_view text) {
 enum class Symmetry { kGeneral, kSymmetric, kSkewSymmetric };
 
 struct MarketHeader {
-  bool has_values = true;
+  std::string field;  // real, integer or pattern
   Symmetry symmetry = Symmetry::kGeneral;
 };
 
@@ -142,7 +146,7 @@ MarketHeader read_header(Lines& lines) {
     lines.fail("has the format '{}': only 'coordinate' is read; write the matrix sparse", format);
   }
   MarketHeader header;
-  header.has_values = field != "pattern";
+  header.field = field;
   if (field != "real" && field != "integer" && field != "pattern") {
     lines.fail("has the field '{}': only real, integer and pattern are read", field);
   }
@@ -186,7 +190,11 @@ CooMatrix<double> read_matrix_market(const std::filesystem::path& path) {
       lines.fail("has element ({}, {}), outside 1 to {} x 1 to {}", entry.row + 1, entry.column + 1,
                  matrix.rows, matrix.columns);
     }
-    entry.value = header.has_values ? lines.real("value") : 1.0;
+    if (header.field == "real") {
+      entry.value = lines.real("value");
+    } else {
+      entry.value = header.field == "integer" ? static_cast<double>(lines.integer("value")) : 1.0;
+    }
     lines.expect_end();
     matrix.entries.push_back(entry);
     if (header.symmetry == Symmetry::kSkewSymmetric && entry.row == entry.column) {

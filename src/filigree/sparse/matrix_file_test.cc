@@ -112,6 +112,9 @@ TEST_F(MatrixFile, NamesTheLineOfWhatIsWrong) {
   EXPECT_TRUE(contains(market_error(head + "2 2 1\n1 1 1e999\n"), "line 3 has '1e999' for its value"));
   EXPECT_TRUE(contains(market_error(head + "2 2 1\n1 1 1 1\n"), "line 3 has '1' where the line should end"));
   EXPECT_TRUE(contains(market_error(head + "2 2 1\n1.5 1 1\n"), "'1.5' for its row"));
+  EXPECT_TRUE(contains(market_error(head + "2 2 1\n1 1 +-5\n"), "'+-5' for its value"));
+  EXPECT_TRUE(contains(market_error("%%MatrixMarket matrix coordinate integer general\n2 2 1\n1 1 1.5\n"),
+                       "'1.5' for its value"));
   // A count that lies takes no memory.
   EXPECT_TRUE(contains(market_error(head + "2 2 2147483647\n1 1 1\n"), "has 1 of the 2147483647"));
   EXPECT_TRUE(contains(smtx_error(""), "is empty"));

@@ -242,8 +242,7 @@ TEST_P(Products, AgreeWithReferenceForFullAndNearlyEmptyPatterns) {
   for (const BsrPattern& w : {full_pattern(), one_block()}) check(w, 70, w.columns(), w.rows());
 }
 
-// Wide and tall matrices: the gradient's product takes one by columns, the other by rows, both in several
-// chunks of tokens.
+// Wide and tall matrices, in several chunks of tokens.
 TEST_P(Products, AgreeWithReferenceForLargerMatrices) {
   Philox random(8, Purpose::kTest);
   const std::int64_t blocks = 4096 / (block() * block());
@@ -253,8 +252,7 @@ TEST_P(Products, AgreeWithReferenceForLargerMatrices) {
   check(tall, 200, tall.columns(), tall.rows());
 }
 
-// From 1,024 tokens on, the gradient of the weights is added up from ranges of tokens.
-TEST_P(Products, AgreeWithReferenceOverSeveralRangesOfTokens) {
+TEST_P(Products, AgreeWithReferenceForManyTokens) {
   const BsrPattern w = random_pattern();
   check(w, 1100, w.columns(), w.rows());
   Philox random(8, Purpose::kTest);

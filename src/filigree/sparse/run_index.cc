@@ -41,8 +41,8 @@ RunIndex::RunIndex(std::span<const std::int32_t> offsets, std::span<const std::i
                    std::span<const std::int32_t> positions, std::int64_t other_groups)
     : part_size_(choose_part_size(static_cast<std::int64_t>(others.size()),
                                   static_cast<std::int64_t>(offsets.size()) - 1, other_groups)) {
-  constexpr auto window = static_cast<std::int32_t>(kernels::kWindowGroups);
-  const auto groups = static_cast<std::int32_t>(offsets.size() - 1);
+  constexpr std::int64_t window = kernels::kWindowGroups;
+  const auto groups = static_cast<std::int64_t>(offsets.size()) - 1;
   others_.resize(others.size());
   positions_.resize(others.size());
   std::int32_t next = 0;
@@ -50,16 +50,16 @@ RunIndex::RunIndex(std::span<const std::int32_t> offsets, std::span<const std::i
       static_cast<std::size_t>((other_groups + part_size_ - 1) / part_size_));
   std::vector<kernels::BlockRun> sorted;
   std::vector<std::size_t> places;
-  for (std::int32_t first = 0; first < groups; first += window) {
-    const std::int32_t last = std::min(groups, first + window);
-    for (std::int32_t g = first; g < last; ++g) {
+  for (std::int64_t first = 0; first < groups; first += window) {
+    const std::int64_t last = std::min(groups, first + window);
+    for (std::int64_t g = first; g < last; ++g) {
       const std::int32_t end = offsets[static_cast<std::size_t>(g) + 1];
       for (std::int32_t q = offsets[static_cast<std::size_t>(g)]; q < end;) {
         const std::int64_t part = others[static_cast<std::size_t>(q)] / part_size_;
         const std::int64_t limit = (part + 1) * part_size_;
         const std::int32_t begin = q;
         while (q < end && others[static_cast<std::size_t>(q)] < limit) ++q;
-        sections[static_cast<std::size_t>(part)].push_back({g, begin, q - begin});
+        sections[static_cast<std::size_t>(part)].push_back({static_cast<std::int32_t>(g), begin, q - begin});
       }
     }
     for (std::vector<kernels::BlockRun>& section : sections) {

@@ -14,8 +14,8 @@ namespace {
 
 // Tasks are ranges of block columns, narrow enough for their copy of x to stay in a core's second-level
 // cache, and, where that makes too few for all threads, of block rows. (A task copies its rows of dy as well:
-// as few column ranges as possible.) Ranges hold about equally many blocks. A block belongs to one task: the
-// number of threads changes no bit.
+// as few column ranges as possible.) Ranges of columns hold about equally many blocks, and so do ranges of
+// rows. A block belongs to one task: the number of threads changes no bit.
 template <typename T>
 void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::int64_t tokens,
              const BsrPattern& w, T* gradient, bool accumulate) {
@@ -34,18 +34,17 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
   std::vector<std::int64_t> bounds{0};
   bounds.reserve(static_cast<std::size_t>(fewest) + 1);
   const std::span<const std::int32_t> offsets = w.column_offsets();
-  for (std::int64_t c = 1; c < columns; ++c) {
+  std::int64_t end = 1;  // behind the last column that holds a block
+  for (; offsets[end] < offsets[columns]; ++end) {
     const std::int64_t first = bounds.back();
-    if (c - first == most || offsets[c] - offsets[first] >= target) bounds.push_back(c);
+    if (end - first == most || offsets[end] - offsets[first] >= target) bounds.push_back(end);
   }
-  bounds.push_back(columns);
+  bounds.push_back(end);
   const std::int64_t column_parts = static_cast<std::int64_t>(bounds.size()) - 1;
   const std::int64_t threads = thread_count();
-  std::int64_t row_parts = 1;
-  while (row_parts < w.block_rows() && column_parts * row_parts < 2 * threads &&
-         column_parts * row_parts % threads != 0) {
-    ++row_parts;
-  }
+  // Rows alone are cut into equal parts; parts of columns may differ, so that there should be more.
+  const std::int64_t wanted = threads == 1 || column_parts == 1 ? threads : 2 * threads;
+  const std::int64_t row_parts = std::min(w.block_rows(), (wanted + column_parts - 1) / column_parts);
   const GroupedBlocks blocks = blocks_by_row(w);
   parallel_tasks(column_parts * row_parts, [&](std::int64_t task, int) {
     const std::int64_t part = task / row_parts;

@@ -37,8 +37,9 @@ void FileInput::wait() const {
       throw Error(fmt::format("interrupted while reading {}", name()), ExitCode::kInterrupted);
     }
     pollfd poll{file_.get(), POLLIN, 0};
+    const int ready = ::poll(&poll, 1, kMilliseconds);
     // Where waiting is not possible, reading says why.
-    if (::poll(&poll, 1, kMilliseconds) > 0 || poll.revents != 0) return;
+    if (ready > 0 || (ready < 0 && errno != EINTR)) return;
   }
 }
 

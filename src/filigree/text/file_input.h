@@ -13,8 +13,8 @@ namespace filigree::text {
 
 class FileInput {
  public:
-  // Errors (bad data): the file is missing or a folder. Reading a pipe that waits for its writer ends with an
-  // interrupt (kInterrupted).
+  // Errors (bad data): the file is missing or a folder. Reading ends with an interrupt
+  // (kInterrupted), also where a pipe waits for its writer.
   explicit FileInput(const std::filesystem::path& path);
 
   // The bytes that are read but not consumed. Reads on while fewer than `wanted` are there; fewer than

@@ -103,9 +103,9 @@ HWY_INLINE void Tile(const Part& part, std::int64_t begin, std::int64_t end, Out
           q + kAheadWeights<kBlock> < part.last_block ? q + kAheadWeights<kBlock> : part.last_block;
       FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + kRow * kBlock);
     }
-    if constexpr (kRow == 0 && kAheadInputs < kBlock >> 0) {
-      const std::int64_t ahead =
-          q + kAheadInputs<kBlock> < part.last_block ? q + kAheadInputs<kBlock> : part.last_block;
+    constexpr std::int64_t kAheadX = kAheadInputs<kBlock>;
+    if constexpr (kRow == 0 && kAheadX != 0) {
+      const std::int64_t ahead = q + kAheadX < part.last_block ? q + kAheadX : part.last_block;
       FetchLines<kBlock * kWidth * 4>(part.x + std::int64_t{task.blocks.others[ahead]} * (kBlock * kWidth));
     }
     FILIGREE_UNROLL for (int i = 0; i < kBlock; ++i) {
@@ -162,7 +162,7 @@ HWY_INLINE void Group(const Part& part, std::int64_t g, std::int64_t begin, std:
 template <int kBlock, int kVectors, bool kTransposed>
 void Panel(const Part& part, float* y, std::int64_t columns) {
   constexpr std::int64_t kWidth = kVectors * kLanes;
-  HWY_ALIGN float padded[kBlock * kWidth];
+  HWY_ALIGN float padded[kBlock * kWidth] = {};
   const DsdTask<float>& task = part.task;
   for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     const std::int64_t begin = part.first ? task.blocks.offsets[g] : task.cursors[g];

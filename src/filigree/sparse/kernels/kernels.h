@@ -1,5 +1,5 @@
-// What products.cc asks of kernels: plain structs of pointers, and the table that names a kernel for
-// each block size. Kernels run on one thread, know nothing of patterns' classes and check nothing.
+// What products.cc, dsd.cc and sdd.cc ask of kernels: plain structs of pointers, and the table that names a
+// kernel for each block size. Kernels run on one thread, know nothing of patterns' classes and check nothing.
 #pragma once
 
 #include <algorithm>
@@ -52,7 +52,9 @@ struct DdsTask {
 
 // For each output group g in [first_group, last_group) and each column c:
 //   y[g, c] = start + sum over the group's blocks q of block q times x[others[q], c],
-// where start is the bias, plus y[g, c] where `accumulate`. x and y are row-major. Sums run as in DdsTask.
+// where start is the bias, plus y[g, c] where `accumulate`. x and y are row-major. Sums run as in DdsTask;
+// for blocks of 1 by runs (see below), a few at a time. Which columns and groups one task holds changes no
+// bit.
 template <typename T>
 struct DsdTask {
   const T* x;
@@ -71,7 +73,7 @@ struct DsdTask {
   bool accumulate;
   // What may be taken of the second-level cache.
   std::int64_t cache_bytes;
-  // dsd_scratch(x_rows) elements, aligned to 64 bytes.
+  // dsd_scratch(block, x_rows, cache_bytes) elements, aligned to 64 bytes.
   T* scratch;
   // last_group elements.
   std::int32_t* cursors;
@@ -145,7 +147,12 @@ constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
 constexpr std::int64_t kPanelColumns = 96;
 // For blocks of 1: groups whose sums lie side by side until they are complete.
 constexpr std::int64_t kWindowGroups = 512;
-constexpr std::int64_t dsd_scratch(std::int64_t x_rows) { return kPanelColumns * (x_rows + kWindowGroups); }
+// A panel of all rows, and the sums of a window; or as many rows as the cache holds, of one block at least.
+constexpr std::int64_t dsd_scratch(int block, std::int64_t x_rows, std::int64_t cache_bytes) {
+  constexpr std::int64_t kSingleColumns = 32;
+  if (block == 1) return kSingleColumns * (x_rows + kWindowGroups);
+  return std::max(kPanelColumns * block, std::min(kPanelColumns * x_rows, cache_bytes / 4));
+}
 
 // Tokens that an sdd kernel copies at a time: as many as leave a block's share of both sides in L1.
 constexpr std::int64_t kSddChunk = 128;

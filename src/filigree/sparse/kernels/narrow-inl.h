@@ -1,6 +1,6 @@
-// What the kernels for blocks of 1 and 4 share, once per target. A vector holds the block's inputs (1 or 4)
-// of as many tokens as fit, so activations are copied into [group][token][block]; for blocks of 1 that is
-// a transposition.
+// What the kernels for blocks of 1 and 4 share, once per target (transposed squares serve others too). A
+// vector holds the block's inputs (1 or 4) of as many tokens as fit, so activations are copied into
+// [group][token][block]; for blocks of 1 that is a transposition.
 #if defined(FILIGREE_SPARSE_NARROW_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FILIGREE_SPARSE_NARROW_INL_H_
 #undef FILIGREE_SPARSE_NARROW_INL_H_

@@ -25,7 +25,7 @@ void Sdd(const SddTask<float>& task) {
 #else
 
 // Both sides are copied into [group][token][block], with zeros behind the last token up to a whole vector.
-// For blocks of 4 tokens may change places within what two transposed vectors hold: on both sides alike.
+// For blocks of 4 tokens may change places within what four transposed vectors hold: on both sides alike.
 template <int kBlock>
 void Pack(const SddSide<float>& side, std::int64_t first, std::int64_t last, std::int64_t first_token,
           std::int64_t tokens, std::int64_t padded, float* to) {

@@ -41,6 +41,11 @@ HWY_INLINE void ForEachGroup(const SddTask<float>& task, const Padded& padded, c
           task.blocks.others, offsets[0], offsets[1], side == 0 ? task.first_column : task.last_column));
     }
   }
+  std::int64_t found = 0;
+  for (std::int64_t i = 0; i < task.last_group - task.first_group; ++i) {
+    found += task.bounds[2 * i + 1] - task.bounds[2 * i];
+  }
+  if (found == 0) return;
   float* const x = task.scratch;
   float* const dy = task.scratch + (task.last_column - task.first_column) * kBlock * task.chunk;
   for (std::int64_t first = 0; first < task.tokens; first += task.chunk) {

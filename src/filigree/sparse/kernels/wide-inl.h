@@ -1,9 +1,9 @@
-// What the kernels for blocks of 8 and 16 share, once per target: vectors as long as a block's side, and
-// the copying of activations.
+// What the kernels for blocks of 8 and 16 share, once per target: vectors as long as a block's side, and the
+// copying of activations for dds.
 //
-// Activations are copied into [group][token][block] before they are multiplied. Token-major rows are often a
-// power of two apart, where the lines that a block needs at a time fall into one set of L1 and drive each
-// other out. Copying costs 5 to 10 cycles a cache line where it waits for caches, and next to nothing
+// There, activations are copied into [group][token][block] before they are multiplied. Token-major rows are
+// often a power of two apart, where the lines that a block needs at a time fall into one set of L1 and drive
+// each other out. Copying costs 5 to 10 cycles a cache line where it waits for caches, and next to nothing
 // between multiply-adds: the next copy is made while the current one is used.
 #if defined(FILIGREE_SPARSE_WIDE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FILIGREE_SPARSE_WIDE_INL_H_
