@@ -125,6 +125,8 @@ TEST(PretrainErrors, ARunThatExistsOrDoesNot) {
   const TemporaryFolder folder;
   const std::filesystem::path run = folder / "run";
   expect_error(run_program(pretrain(run, {"--resume"})), 2, {"--resume"});
+  expect_error(run_program({FILIGREE_PROGRAM, "bert", "pretrain", "--run", run.string(), "--resume"}), 2,
+               {"holds no run", "--data"});
   EXPECT_EQ(run_program(pretrain(run, {"--steps", "5"})).code, 0);
   expect_error(run_program(pretrain(run, {"--steps", "5"})), 2, {"--resume"});
   expect_error(run_program(pretrain(run, {"--resume", "--lr", "2e-3", "--steps", "5"})), 2, {"lr", "0.002"});

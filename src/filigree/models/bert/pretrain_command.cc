@@ -30,8 +30,9 @@ int bert_pretrain(const std::vector<std::string>& arguments) {
     run_pretrain_benchmark(values);
     return 0;
   }
-  if (values.resume && !values.run.empty() && !run::RunFolder::holds_run(values.run)) {
-    fail_usage("{} holds no run to go on with; leave out --resume to start one", values.run.string());
+  if (values.data.empty() && values.resume && !values.run.empty()) {
+    fail_usage("{} holds no run to go on with; leave out --resume and give --data to start one",
+               values.run.string());
   }
   if (values.data.empty()) fail_usage("--data is missing: the folder that `filigree bert prepare` wrote");
   if (values.run.empty() && values.record_batches.empty()) {
