@@ -60,6 +60,32 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
   });
 }
 
+// All columns and groups; what run_dsd fills in is empty.
+template <typename T>
+kernels::DsdTask<T> dsd_task(const GroupedBlocks& blocks, std::int64_t groups, const T* values,
+                             MatrixView<const T> x, const T* bias, MatrixView<T> y, bool accumulate) {
+  return {.x = x.data,
+          .x_stride = x.stride,
+          .x_rows = x.rows,
+          .y = y.data,
+          .y_stride = y.stride,
+          .columns = y.columns,
+          .blocks = blocks,
+          .first_group = 0,
+          .last_group = groups,
+          .values = values,
+          .transposed = false,
+          .bias = bias,
+          .accumulate = accumulate,
+          .cache_bytes = 0,
+          .scratch = nullptr,
+          .cursors = nullptr,
+          .runs = nullptr,
+          .window_offsets = nullptr,
+          .run_others = nullptr,
+          .run_values = nullptr};
+}
+
 }  // namespace
 
 template <typename T>
@@ -68,27 +94,7 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
   check_view("dsd", "x", x, w.columns(), y.columns);
   check_view("dsd", "y", y, w.rows(), y.columns);
   if (y.columns == 0) return;
-  run_dsd<T>({.x = x.data,
-              .x_stride = x.stride,
-              .x_rows = x.rows,
-              .y = y.data,
-              .y_stride = y.stride,
-              .columns = y.columns,
-              .blocks = blocks_by_row(w),
-              .first_group = 0,
-              .last_group = w.block_rows(),
-              .values = values,
-              .transposed = false,
-              .bias = bias,
-              .accumulate = accumulate,
-              .cache_bytes = 0,
-              .scratch = nullptr,
-              .cursors = nullptr,
-              .runs = nullptr,
-              .window_offsets = nullptr,
-              .run_others = nullptr,
-              .run_values = nullptr},
-             w);
+  run_dsd<T>(dsd_task<T>(blocks_by_row(w), w.block_rows(), values, x, bias, y, accumulate), w);
 }
 
 template <typename T>
@@ -97,27 +103,10 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
   check_view("dsd_transposed", "dy", dy, w.rows(), dx.columns);
   check_view("dsd_transposed", "dx", dx, w.columns(), dx.columns);
   if (dx.columns == 0) return;
-  run_dsd<T>({.x = dy.data,
-              .x_stride = dy.stride,
-              .x_rows = dy.rows,
-              .y = dx.data,
-              .y_stride = dx.stride,
-              .columns = dx.columns,
-              .blocks = blocks_by_column(w),
-              .first_group = 0,
-              .last_group = w.block_columns(),
-              .values = values,
-              .transposed = true,
-              .bias = nullptr,
-              .accumulate = accumulate,
-              .cache_bytes = 0,
-              .scratch = nullptr,
-              .cursors = nullptr,
-              .runs = nullptr,
-              .window_offsets = nullptr,
-              .run_others = nullptr,
-              .run_values = nullptr},
-             w);
+  kernels::DsdTask<T> task =
+      dsd_task<T>(blocks_by_column(w), w.block_columns(), values, dy, nullptr, dx, accumulate);
+  task.transposed = true;
+  run_dsd<T>(task, w);
 }
 
 template void dsd<float>(const BsrPattern&, const float*, ConstView<float>, const float*, MatrixView<float>,
