@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "filigree/base/parallel.h"
+#include "filigree/dense/onednn_matmul.h"
 
 namespace filigree::dense {
 namespace {
@@ -62,7 +63,9 @@ void blis(Transpose transpose_a, Transpose transpose_b, MatrixView<const float> 
 
 std::vector<DenseLibrary> dense_libraries() {
   std::vector<DenseLibrary> libraries{{"OpenBLAS", openblas}};
-  if (onednn_sgemm() != nullptr) libraries.push_back({"oneDNN", onednn});
+  if (onednn_sgemm() != nullptr) {
+    libraries.push_back({"oneDNN", onednn, has_onednn_matmul() ? onednn_matmul : nullptr});
+  }
   if (blis_sgemm() != nullptr) {
     const auto set_threads = load<void (*)(std::int64_t)>("libblis.so.4", "bli_thread_set_num_threads");
     if (set_threads != nullptr) set_threads(thread_count());

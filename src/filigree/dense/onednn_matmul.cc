@@ -1,0 +1,182 @@
+#include "filigree/dense/onednn_matmul.h"
+
+#include <dlfcn.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "filigree/base/error.h"
+
+namespace filigree::dense {
+namespace {
+
+// oneDNN's C interface, version 2, as far as it is used here. Functions return 0 where all is well. Its
+// descriptors are plain structs that it fills in itself: memory of enough size serves.
+struct Descriptor {
+  alignas(std::max_align_t) std::array<std::byte, 8192> content;
+};
+struct Version {
+  int major;
+  int minor;
+  int patch;
+};
+struct Argument {
+  int name;
+  void* memory;
+};
+constexpr int kCpu = 1;
+constexpr int kBFloat16 = 2;
+constexpr int kDefaultStream = 1;
+constexpr int kSource = 1;
+constexpr int kWeights = 33;
+constexpr int kDestination = 17;
+
+struct Library {
+  const Version* (*version)() = nullptr;
+  int (*engine_create)(void**, int, std::size_t) = nullptr;
+  int (*stream_create)(void**, void*, unsigned) = nullptr;
+  int (*stream_wait)(void*) = nullptr;
+  int (*memory_desc_init_by_strides)(Descriptor*, int, const std::int64_t*, int,
+                                     const std::int64_t*) = nullptr;
+  int (*matmul_desc_init)(Descriptor*, const Descriptor*, const Descriptor*, const Descriptor*,
+                          const Descriptor*) = nullptr;
+  int (*primitive_desc_create)(void**, const Descriptor*, const void*, void*, const void*) = nullptr;
+  int (*primitive_desc_destroy)(void*) = nullptr;
+  int (*primitive_create)(void**, const void*) = nullptr;
+  int (*primitive_execute)(const void*, void*, int, const Argument*) = nullptr;
+  int (*primitive_destroy)(void*) = nullptr;
+  int (*memory_create)(void**, const Descriptor*, void*, void*) = nullptr;
+  int (*memory_destroy)(void*) = nullptr;
+
+  void* engine = nullptr;
+  void* stream = nullptr;
+  bool usable = false;
+
+  Library() {
+    void* handle = ::dlopen("libdnnl.so.2", RTLD_NOW | RTLD_LOCAL);
+    if (handle == nullptr) return;
+    bool all = true;
+    const auto load = [&](auto& function, const char* name) {
+      function = reinterpret_cast<std::remove_reference_t<decltype(function)>>(::dlsym(handle, name));
+      all = all && function != nullptr;
+    };
+    load(version, "dnnl_version");
+    load(engine_create, "dnnl_engine_create");
+    load(stream_create, "dnnl_stream_create");
+    load(stream_wait, "dnnl_stream_wait");
+    load(memory_desc_init_by_strides, "dnnl_memory_desc_init_by_strides");
+    load(matmul_desc_init, "dnnl_matmul_desc_init");
+    load(primitive_desc_create, "dnnl_primitive_desc_create");
+    load(primitive_desc_destroy, "dnnl_primitive_desc_destroy");
+    load(primitive_create, "dnnl_primitive_create");
+    load(primitive_execute, "dnnl_primitive_execute");
+    load(primitive_destroy, "dnnl_primitive_destroy");
+    load(memory_create, "dnnl_memory_create");
+    load(memory_destroy, "dnnl_memory_destroy");
+    if (!all || version()->major != 2) return;
+    usable = engine_create(&engine, kCpu, 0) == 0 && stream_create(&stream, engine, kDefaultStream) == 0;
+  }
+};
+
+const Library& library() {
+  static const Library loaded;
+  return loaded;
+}
+
+bool describe(const Library& dnnl, std::int64_t rows, std::int64_t columns, std::int64_t row_stride,
+              std::int64_t column_stride, Descriptor& descriptor) {
+  const std::int64_t sizes[] = {rows, columns};
+  const std::int64_t strides[] = {row_stride, column_stride};
+  return dnnl.memory_desc_init_by_strides(&descriptor, 2, sizes, kBFloat16, strides) == 0;
+}
+
+using Shape = std::array<std::int64_t, 8>;  // m, n, k, both transpositions, and the strides of a, b, c
+
+// A product prepared for a shape; nullptr where the library refuses.
+struct Prepared {
+  Shape shape{};
+  Descriptor a;
+  Descriptor b;
+  Descriptor c;
+  void* primitive = nullptr;
+
+  Prepared() = default;
+  Prepared(const Prepared&) = delete;
+  Prepared& operator=(const Prepared&) = delete;
+  ~Prepared() {
+    if (primitive != nullptr) library().primitive_destroy(primitive);
+  }
+};
+
+std::unique_ptr<Prepared> prepare(const Shape& shape) {
+  const Library& dnnl = library();
+  if (!dnnl.usable) return nullptr;
+  auto prepared = std::make_unique<Prepared>();
+  prepared->shape = shape;
+  const auto [m, n, k, swap_a, swap_b, a_stride, b_stride, c_stride] = shape;
+  auto operation = std::make_unique<Descriptor>();
+  if (!describe(dnnl, m, k, swap_a != 0 ? 1 : a_stride, swap_a != 0 ? a_stride : 1, prepared->a) ||
+      !describe(dnnl, k, n, swap_b != 0 ? 1 : b_stride, swap_b != 0 ? b_stride : 1, prepared->b) ||
+      !describe(dnnl, m, n, c_stride, 1, prepared->c) ||
+      dnnl.matmul_desc_init(operation.get(), &prepared->a, &prepared->b, nullptr, &prepared->c) != 0) {
+    return nullptr;
+  }
+  void* description = nullptr;
+  if (dnnl.primitive_desc_create(&description, operation.get(), nullptr, dnnl.engine, nullptr) != 0) {
+    return nullptr;
+  }
+  const bool created = dnnl.primitive_create(&prepared->primitive, description) == 0;
+  dnnl.primitive_desc_destroy(description);
+  return created ? std::move(prepared) : nullptr;
+}
+
+class Memory {
+ public:
+  Memory(const Descriptor& descriptor, const void* data) {
+    // oneDNN takes what it only reads by a pointer to mutable data too.
+    if (library().memory_create(&memory_, &descriptor, library().engine, const_cast<void*>(data)) != 0) {
+      memory_ = nullptr;
+    }
+  }
+  Memory(const Memory&) = delete;
+  Memory& operator=(const Memory&) = delete;
+  ~Memory() {
+    if (memory_ != nullptr) library().memory_destroy(memory_);
+  }
+  void* get() const { return memory_; }
+
+ private:
+  void* memory_ = nullptr;
+};
+
+}  // namespace
+
+bool has_onednn_matmul() {
+  static const bool has = prepare({16, 16, 16, 0, 0, 16, 16, 16}) != nullptr;
+  return has;
+}
+
+void onednn_matmul(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
+                   MatrixView<const BFloat16> b, MatrixView<BFloat16> c) {
+  static std::unique_ptr<Prepared> prepared;
+  const bool swap_a = transpose_a == Transpose::kYes;
+  const bool swap_b = transpose_b == Transpose::kYes;
+  const Shape shape{c.rows,         c.columns,      swap_a ? a.rows : a.columns,
+                    swap_a ? 1 : 0, swap_b ? 1 : 0, a.stride,
+                    b.stride,       c.stride};
+  if (prepared == nullptr || prepared->shape != shape) prepared = prepare(shape);
+  if (prepared == nullptr) fail("oneDNN refuses a BF16 product of {} x {}", c.rows, c.columns);
+  const Memory a_memory(prepared->a, a.data);
+  const Memory b_memory(prepared->b, b.data);
+  const Memory c_memory(prepared->c, c.data);
+  const Argument arguments[] = {
+      {kSource, a_memory.get()}, {kWeights, b_memory.get()}, {kDestination, c_memory.get()}};
+  if (library().primitive_execute(prepared->primitive, library().stream, 3, arguments) != 0 ||
+      library().stream_wait(library().stream) != 0) {
+    fail("oneDNN failed in a BF16 product of {} x {}", c.rows, c.columns);
+  }
+}
+
+}  // namespace filigree::dense

@@ -1,0 +1,18 @@
+// oneDNN's BF16 product, loaded at run time, where version 2 of its library is installed.
+#pragma once
+
+#include "filigree/dense/gemm.h"
+#include "filigree/numerics/bfloat16.h"
+
+namespace filigree::dense {
+
+// Whether the library is there, and can multiply BF16 on this CPU.
+bool has_onednn_matmul();
+
+// c = op(a) op(b), rounded once. Shapes as in gemm. Keeps what it prepared for a shape until the next other
+// shape. One thread at a time.
+// Errors: the library refuses.
+void onednn_matmul(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
+                   MatrixView<const BFloat16> b, MatrixView<BFloat16> c);
+
+}  // namespace filigree::dense
