@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <functional>
+#include <type_traits>
 #include <vector>
 
 #include "filigree/base/aligned.h"
@@ -47,9 +48,10 @@ struct Contender {
 };
 
 // Uniform on [-bound, bound], as PopSparse's benchmark draws its operands.
-AlignedVector<float> uniform(std::int64_t count, double bound, Philox& random) {
-  AlignedVector<float> values(static_cast<std::size_t>(count));
-  for (float& value : values) value = static_cast<float>((2 * random.uniform() - 1) * bound);
+template <typename T>
+AlignedVector<T> uniform(std::int64_t count, double bound, Philox& random) {
+  AlignedVector<T> values(static_cast<std::size_t>(count));
+  for (T& value : values) value = static_cast<T>(static_cast<float>((2 * random.uniform() - 1) * bound));
   return values;
 }
 
@@ -58,57 +60,55 @@ std::int64_t blocks_of(const BenchmarkCell& cell) {
 }
 
 // Operands, results and the products of one cell.
+template <typename T>
 class Problem {
  public:
   Problem(const BenchmarkCell& cell, Philox& random)
       : cell_(cell),
         w_(pattern_of_kind(cell.pattern, cell.m, cell.k, cell.block, blocks_of(cell), random)),
-        x_(uniform(cell.k * cell.n, std::sqrt(3.0), random)),
-        y_(uniform(cell.m * cell.n, std::sqrt(3.0), random)),
-        values_(
-            uniform(w_.value_count(), std::sqrt(3.0 / (w_.density() * static_cast<double>(cell.k))), random)),
+        x_(uniform<T>(cell.k * cell.n, std::sqrt(3.0), random)),
+        y_(uniform<T>(cell.m * cell.n, std::sqrt(3.0), random)),
+        values_(uniform<T>(w_.value_count(), std::sqrt(3.0 / (w_.density() * static_cast<double>(cell.k))),
+                           random)),
         gradient_(static_cast<std::size_t>(w_.value_count())),
-        dense_w_(uniform(cell.m * cell.k, std::sqrt(3.0 / static_cast<double>(cell.k)), random)),
+        dense_w_(uniform<T>(cell.m * cell.k, std::sqrt(3.0 / static_cast<double>(cell.k)), random)),
         result_(static_cast<std::size_t>(result_size())) {}
 
   const BsrPattern& w() const { return w_; }
 
   void sparse_product() {
-    const bool rows = row_major();
-    const ConstPointer<float> values = values_.data();
-    switch (cell_.op) {
-      case BenchmarkOp::kForward:
-        rows ? dsd<float>(w_, values, x(), nullptr, out(cell_.m))
-             : dds_transposed<float>(x(), w_, values, nullptr, out(cell_.m));
-        return;
-      case BenchmarkOp::kGradInput:
-        rows ? dsd_transposed<float>(w_, values, y(), out(cell_.k))
-             : dds<float>(y(), w_, values, out(cell_.k));
-        return;
-      case BenchmarkOp::kGradWeight:
-        rows ? sdd_row_major<float>(y(), x(), w_, gradient_.data())
-             : sdd<float>(y(), x(), w_, gradient_.data());
-        return;
+    const ConstPointer<T> values = values_.data();
+    if (row_major()) {
+      if (cell_.op == BenchmarkOp::kForward) dsd<T>(w_, values, x(), nullptr, out(cell_.m));
+      if (cell_.op == BenchmarkOp::kGradInput) dsd_transposed<T>(w_, values, y(), out(cell_.k));
+    }
+    // check_cell() lets only these products of BF16 through.
+    if constexpr (!std::is_same_v<T, BFloat16>) {
+      if (cell_.op == BenchmarkOp::kGradWeight) {
+        row_major() ? sdd_row_major<T>(y(), x(), w_, gradient_.data())
+                    : sdd<T>(y(), x(), w_, gradient_.data());
+      } else if (!row_major()) {
+        if (cell_.op == BenchmarkOp::kForward) dds_transposed<T>(x(), w_, values, nullptr, out(cell_.m));
+        if (cell_.op == BenchmarkOp::kGradInput) dds<T>(y(), w_, values, out(cell_.k));
+      }
     }
   }
 
   void dense_product(const dense::DenseLibrary& library) {
-    const MatrixView<const float> w(dense_w_.data(), cell_.m, cell_.k);
+    const dense::DenseProduct<T> product = library.product<T>();
+    const MatrixView<const T> w(dense_w_.data(), cell_.m, cell_.k);
     const Transpose no = Transpose::kNo;
     const Transpose yes = Transpose::kYes;
     switch (cell_.op) {
       case BenchmarkOp::kForward:
-        row_major() ? library.product(no, no, w, x(), out(cell_.m))
-                    : library.product(no, yes, x(), w, out(cell_.m));
+        row_major() ? product(no, no, w, x(), out(cell_.m)) : product(no, yes, x(), w, out(cell_.m));
         return;
       case BenchmarkOp::kGradInput:
-        row_major() ? library.product(yes, no, w, y(), out(cell_.k))
-                    : library.product(no, no, y(), w, out(cell_.k));
+        row_major() ? product(yes, no, w, y(), out(cell_.k)) : product(no, no, y(), w, out(cell_.k));
         return;
       case BenchmarkOp::kGradWeight: {
-        const MatrixView<float> gradient(result_.data(), cell_.m, cell_.k);
-        row_major() ? library.product(no, yes, y(), x(), gradient)
-                    : library.product(yes, no, y(), x(), gradient);
+        const MatrixView<T> gradient(result_.data(), cell_.m, cell_.k);
+        row_major() ? product(no, yes, y(), x(), gradient) : product(yes, no, y(), x(), gradient);
         return;
       }
     }
@@ -124,22 +124,22 @@ class Problem {
     }
     return cell_.m * cell_.k;
   }
-  template <typename T>
-  MatrixView<T> activations(T* data, std::int64_t features) const {
-    return row_major() ? MatrixView<T>(data, features, cell_.n) : MatrixView<T>(data, cell_.n, features);
+  template <typename E>
+  MatrixView<E> activations(E* data, std::int64_t features) const {
+    return row_major() ? MatrixView<E>(data, features, cell_.n) : MatrixView<E>(data, cell_.n, features);
   }
-  MatrixView<const float> x() const { return activations(x_.data(), cell_.k); }
-  MatrixView<const float> y() const { return activations(y_.data(), cell_.m); }
-  MatrixView<float> out(std::int64_t features) { return activations(result_.data(), features); }
+  MatrixView<const T> x() const { return activations(x_.data(), cell_.k); }
+  MatrixView<const T> y() const { return activations(y_.data(), cell_.m); }
+  MatrixView<T> out(std::int64_t features) { return activations(result_.data(), features); }
 
   BenchmarkCell cell_;
   BsrPattern w_;
-  AlignedVector<float> x_;
-  AlignedVector<float> y_;
-  AlignedVector<float> values_;
-  AlignedVector<float> gradient_;
-  AlignedVector<float> dense_w_;
-  AlignedVector<float> result_;
+  AlignedVector<T> x_;
+  AlignedVector<T> y_;
+  AlignedVector<T> values_;
+  AlignedVector<T> gradient_;
+  AlignedVector<T> dense_w_;
+  AlignedVector<T> result_;
 };
 
 // What a new pattern costs before the product of `cell` can run.
@@ -162,26 +162,19 @@ double seconds_to_index(const BsrPattern& w, const BenchmarkCell& cell) {
   return median(seconds);
 }
 
-}  // namespace
-
-void check_cell(const BenchmarkCell& cell) {
-  if (cell.n < 1) fail_usage("a benchmark needs at least one column of activations, not {}", cell.n);
-  const std::int64_t blocks = blocks_of(cell);
-  if (cell.pattern == PatternKind::kOneDenseRow && blocks < cell.k / cell.block) {
-    fail_usage("{} blocks do not fill a row of {} for the pattern one-dense-row; choose a higher density",
-               blocks, cell.k / cell.block);
-  }
-}
-
-BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
-                        int pairs, std::uint64_t seed) {
-  check_cell(cell);
+template <typename T>
+BenchmarkResult measure_type(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
+                             int pairs, std::uint64_t seed) {
   Philox random(seed, Purpose::kTest);
-  Problem problem(cell, random);
+  Problem<T> problem(cell, random);
   std::vector<Contender> contenders;
   contenders.reserve(libraries.size() + 1);
   for (const dense::DenseLibrary& library : libraries) {
+    if (library.product<T>() == nullptr) continue;
     contenders.push_back({library.name, [&] { problem.dense_product(library); }});
+  }
+  if (contenders.empty()) {
+    fail_missing("no dense library here multiplies this type on this CPU; install libdnnl2 (oneDNN)");
   }
   contenders.push_back({"sparse", [&] { problem.sparse_product(); }});
   for (Contender& contender : contenders) contender.warm_up();
@@ -214,6 +207,28 @@ BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::Dens
   result.speedup = median(speedups);
   result.ratio = result.speedup * result.density;
   return result;
+}
+
+}  // namespace
+
+void check_cell(const BenchmarkCell& cell) {
+  if (cell.n < 1) fail_usage("a benchmark needs at least one column of activations, not {}", cell.n);
+  const std::int64_t blocks = blocks_of(cell);
+  if (cell.pattern == PatternKind::kOneDenseRow && blocks < cell.k / cell.block) {
+    fail_usage("{} blocks do not fill a row of {} for the pattern one-dense-row; choose a higher density",
+               blocks, cell.k / cell.block);
+  }
+  if (cell.type == BenchmarkType::kBFloat16 &&
+      (cell.layout != ActivationLayout::kRowMajor || cell.op == BenchmarkOp::kGradWeight)) {
+    fail_usage("bfloat16 has the products forward and grad-input of row-major activations");
+  }
+}
+
+BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
+                        int pairs, std::uint64_t seed) {
+  check_cell(cell);
+  return cell.type == BenchmarkType::kBFloat16 ? measure_type<BFloat16>(cell, libraries, pairs, seed)
+                                               : measure_type<float>(cell, libraries, pairs, seed);
 }
 
 }  // namespace filigree::sparse

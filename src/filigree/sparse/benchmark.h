@@ -30,6 +30,15 @@ struct ActivationLayoutName {
 inline constexpr ActivationLayoutName kActivationLayouts[] = {{ActivationLayout::kRowMajor, "row-major"},
                                                               {ActivationLayout::kTokenMajor, "token-major"}};
 
+// What weights and activations are stored in.
+enum class BenchmarkType { kFloat32, kBFloat16 };
+struct BenchmarkTypeName {
+  BenchmarkType type;
+  std::string_view name;
+};
+inline constexpr BenchmarkTypeName kBenchmarkTypes[] = {{BenchmarkType::kFloat32, "float32"},
+                                                        {BenchmarkType::kBFloat16, "bfloat16"}};
+
 // W is m x k; activations have n columns (or tokens).
 struct BenchmarkCell {
   std::int64_t m = 0;
@@ -40,6 +49,7 @@ struct BenchmarkCell {
   BenchmarkOp op = BenchmarkOp::kForward;
   ActivationLayout layout = ActivationLayout::kRowMajor;
   PatternKind pattern = PatternKind::kUniform;
+  BenchmarkType type = BenchmarkType::kFloat32;
 };
 
 // Seconds are medians. Rates are in GFLOP/s.
@@ -56,12 +66,12 @@ struct BenchmarkResult {
 };
 
 // Errors (usage): a shape that blocks do not divide; no column; a density outside (0, 1]; a pattern that has
-// no room for its blocks.
+// no room for its blocks; a product that BF16 does not have.
 void check_cell(const BenchmarkCell& cell);
 
 // Times `pairs` interleaved pairs, each of one sparse product and one of every dense library, on the threads
 // of base/parallel.h. A call shorter than a millisecond is repeated within its turn.
-// Errors: as check_cell().
+// Errors: as check_cell(). Errors (missing): no dense library has the type.
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
                         int pairs, std::uint64_t seed);
 

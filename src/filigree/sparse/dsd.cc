@@ -1,7 +1,10 @@
 #include "filigree/sparse/dsd.h"
 
+#include <type_traits>
+
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
+#include "filigree/numerics/cast.h"
 #include "filigree/sparse/product_parts.h"
 #include "filigree/sparse/run_index.h"
 
@@ -32,10 +35,10 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
   // Plain loops, which serve double, take blocks in their own order.
   if (w.block() == 1 && std::is_same_v<T, float>) {
     const RunIndex& index = whole.transposed ? w.column_runs() : w.row_runs();
-    whole.runs = index.runs().data();
-    whole.window_offsets = index.window_offsets().data();
+    whole.runs = {index.runs().data(), index.section_offsets().data(), index.part_size()};
     whole.run_others = index.others().data();
-    whole.run_values = in_order<T>(whole.values, index.positions());
+    const std::span<const std::int32_t> positions = index.positions();
+    whole.run_values = positions.empty() ? whole.values : in_order<T>(whole.values, positions);
   }
   const std::int64_t threads = thread_count();
   const std::int64_t column_parts = std::clamp<std::int64_t>(whole.columns / kLeastColumns, 1, threads);
@@ -54,7 +57,14 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
     task.last_group = group_bound(task.blocks, groups, index % group_parts + 1, group_parts);
     if (task.first_group == task.last_group) return;
     task.cache_bytes = l2_cache_bytes() / 4 * 3;
-    task.scratch = kernel_scratch<T>(kernels::dsd_scratch(w.block(), task.x_rows, task.cache_bytes));
+    task.scratch = kernel_scratch<T>(kernels::dsd_scratch<T>(w.block(), task.x_rows, task.cache_bytes));
+    if constexpr (std::is_same_v<T, BFloat16>) {
+      const std::int64_t panel = kernels::kPanelColumns * static_cast<std::int64_t>(sizeof(T));
+      const std::int64_t rows = (task.last_group - task.first_group) * w.block();
+      if (panel * task.x_rows > task.cache_bytes) {
+        task.sums = kernel_scratch<float>(kernels::kPanelColumns * rows);
+      }
+    }
     task.cursors = index_scratch(task.last_group);
     kernel(task);
   });
@@ -79,11 +89,69 @@ kernels::DsdTask<T> dsd_task(const GroupedBlocks& blocks, std::int64_t groups, c
           .accumulate = accumulate,
           .cache_bytes = 0,
           .scratch = nullptr,
+          .sums = nullptr,
           .cursors = nullptr,
-          .runs = nullptr,
-          .window_offsets = nullptr,
+          .runs = {},
           .run_others = nullptr,
           .run_values = nullptr};
+}
+
+// The values with the rows of each block in pairs, column by column: the transposed product multiplies two
+// rows at a time.
+const BFloat16* zipped_rows(const BsrPattern& w, const BFloat16* values) {
+  constexpr std::int64_t kRowsPerTask = 1 << 10;
+  const std::int64_t b = w.block();
+  auto* const zipped = call_scratch<BFloat16>(w.value_count());
+  parallel_chunks(w.block_count() * b / 2, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t pair = begin; pair < end; ++pair) {
+      const BFloat16* from = values + pair * 2 * b;
+      BFloat16* to = zipped + pair * 2 * b;
+      for (std::int64_t i = 0; i < b; ++i) {
+        to[2 * i] = from[i];
+        to[2 * i + 1] = from[b + i];
+      }
+    }
+  });
+  return zipped;
+}
+
+// Whether kernels take pairs of BF16 as they are stored.
+template <typename T>
+bool has_kernel(const BsrPattern& w) {
+  if constexpr (std::is_same_v<T, BFloat16>) return w.block() > 1 && chosen_isa() == Isa::kAvx512Bf16;
+  return true;
+}
+
+// Rows of a matrix, converted.
+template <typename From, typename To>
+void cast_rows(ConstView<From> from, MatrixView<To> to) {
+  constexpr std::int64_t kRowsPerTask = 64;
+  parallel_chunks(from.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) cast(from.row(r), from.columns, to.row(r));
+  });
+}
+
+// A product of floats in place of one that has no kernel, some columns at a time.
+// product(values, x, bias, y) of float computes it.
+template <typename T, class Product>
+void through_floats(const BsrPattern& w, const T* values, ConstView<T> x, const T* bias, MatrixView<T> y,
+                    bool accumulate, const Product& product) {
+  const std::int64_t most = kernels::kPanelColumns * thread_count();
+  AlignedVector<float> numbers(static_cast<std::size_t>(w.value_count() + y.rows));
+  cast(values, w.value_count(), numbers.data());
+  float* const biases = bias == nullptr ? nullptr : numbers.data() + w.value_count();
+  if (bias != nullptr) cast(bias, y.rows, biases);
+  AlignedVector<float> copy(static_cast<std::size_t>((x.rows + y.rows) * std::min(most, y.columns)));
+  for (std::int64_t c = 0; c < y.columns; c += most) {
+    const std::int64_t columns = std::min(most, y.columns - c);
+    const MatrixView<float> x_copy(copy.data(), x.rows, columns);
+    const MatrixView<float> y_copy(copy.data() + x.rows * columns, y.rows, columns);
+    const MatrixView<T> y_part(y.data + c, y.rows, columns, y.stride);
+    cast_rows<T, float>({x.data + c, x.rows, columns, x.stride}, x_copy);
+    if (accumulate) cast_rows<T, float>(y_part, y_copy);
+    product(numbers.data(), x_copy, biases, y_copy);
+    cast_rows<float, T>(y_copy, y_part);
+  }
 }
 
 }  // namespace
@@ -94,6 +162,16 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
   check_view("dsd", "x", x, w.columns(), y.columns);
   check_view("dsd", "y", y, w.rows(), y.columns);
   if (y.columns == 0) return;
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (!has_kernel<T>(w)) {
+      through_floats<T>(
+          w, values, x, bias, y, accumulate,
+          [&](const float* w_values, ConstView<float> x_part, const float* biases, MatrixView<float> y_part) {
+            dsd<float>(w, w_values, x_part, biases, y_part, accumulate);
+          });
+      return;
+    }
+  }
   run_dsd<T>(dsd_task<T>(blocks_by_row(w), w.block_rows(), values, x, bias, y, accumulate), w);
 }
 
@@ -103,6 +181,17 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
   check_view("dsd_transposed", "dy", dy, w.rows(), dx.columns);
   check_view("dsd_transposed", "dx", dx, w.columns(), dx.columns);
   if (dx.columns == 0) return;
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    if (!has_kernel<T>(w)) {
+      through_floats<T>(
+          w, values, dy, nullptr, dx, accumulate,
+          [&](const float* w_values, ConstView<float> dy_part, const float*, MatrixView<float> dx_part) {
+            dsd_transposed<float>(w, w_values, dy_part, dx_part, accumulate);
+          });
+      return;
+    }
+  }
+  if constexpr (std::is_same_v<T, BFloat16>) values = zipped_rows(w, values);
   kernels::DsdTask<T> task =
       dsd_task<T>(blocks_by_column(w), w.block_columns(), values, dy, nullptr, dx, accumulate);
   task.transposed = true;
@@ -113,9 +202,13 @@ template void dsd<float>(const BsrPattern&, const float*, ConstView<float>, cons
                          bool);
 template void dsd<double>(const BsrPattern&, const double*, ConstView<double>, const double*,
                           MatrixView<double>, bool);
+template void dsd<BFloat16>(const BsrPattern&, const BFloat16*, ConstView<BFloat16>, const BFloat16*,
+                            MatrixView<BFloat16>, bool);
 template void dsd_transposed<float>(const BsrPattern&, const float*, ConstView<float>, MatrixView<float>,
                                     bool);
 template void dsd_transposed<double>(const BsrPattern&, const double*, ConstView<double>, MatrixView<double>,
                                      bool);
+template void dsd_transposed<BFloat16>(const BsrPattern&, const BFloat16*, ConstView<BFloat16>,
+                                       MatrixView<BFloat16>, bool);
 
 }  // namespace filigree::sparse

@@ -9,6 +9,7 @@
 // Errors (usage): shapes that do not fit together; a stride below the number of columns.
 #pragma once
 
+#include "filigree/numerics/bfloat16.h"
 #include "filigree/sparse/products.h"
 
 namespace filigree::sparse {

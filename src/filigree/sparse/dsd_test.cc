@@ -10,9 +10,14 @@
 #include "filigree/base/error.h"
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
+#include "filigree/numerics/bfloat16.h"
 
 namespace filigree::sparse {
 namespace {
+
+double number(double value) { return value; }
+double number(float value) { return double{value}; }
+double number(BFloat16 value) { return double{static_cast<float>(value)}; }
 
 template <typename T>
 std::vector<T> normals(std::int64_t count, Philox& random) {
@@ -39,7 +44,7 @@ std::vector<double> dense(const BsrPattern& w, const std::vector<T>& values) {
   w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
     for (std::int64_t i = 0; i < b; ++i) {
       for (std::int64_t j = 0; j < b; ++j) {
-        result[(r * b + i) * w.columns() + c * b + j] = double{values[(p * b + i) * b + j]};
+        result[(r * b + i) * w.columns() + c * b + j] = number(values[(p * b + i) * b + j]);
       }
     }
   });
@@ -48,8 +53,10 @@ std::vector<double> dense(const BsrPattern& w, const std::vector<T>& values) {
 
 template <typename T>
 void expect_sum(T got, const Sum& sum, std::int64_t row, std::int64_t column) {
-  const double tolerance = sizeof(T) == 4 ? 3e-6 : 1e-14;
-  ASSERT_LE(std::abs(double{got} - sum.value), tolerance * sum.magnitude) << row << ", " << column;
+  const double tolerance = sizeof(T) == 8 ? 1e-14 : 3e-6;
+  // The sum's own, and of what it is rounded to.
+  const double rounding = sizeof(T) == 2 ? std::ldexp(std::abs(sum.value), -8) : 0;
+  ASSERT_LE(std::abs(number(got) - sum.value), tolerance * sum.magnitude + rounding) << row << ", " << column;
 }
 
 // All three products against sums over the dense matrix. Rows have `padding` elements behind them, which no
@@ -74,9 +81,9 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding, bool accum
   for (std::int64_t r = 0; r < w.rows(); ++r) {
     for (std::int64_t c = 0; c < n; ++c) {
       Sum sum;
-      if (accumulate) sum.add(double{y_view(r, c)});
-      if (with_bias) sum.add(double{bias[r]});
-      for (std::int64_t i = 0; i < w.columns(); ++i) sum.add(weight(r, i) * double{x_view(i, c)});
+      if (accumulate) sum.add(number(y_view(r, c)));
+      if (with_bias) sum.add(number(bias[r]));
+      for (std::int64_t i = 0; i < w.columns(); ++i) sum.add(weight(r, i) * number(x_view(i, c)));
       expect_sum(forward[r * stride + c], sum, r, c);
     }
     for (std::int64_t c = n; c < stride; ++c) ASSERT_EQ(forward[r * stride + c], y[r * stride + c]);
@@ -87,27 +94,30 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding, bool accum
   for (std::int64_t i = 0; i < w.columns(); ++i) {
     for (std::int64_t c = 0; c < n; ++c) {
       Sum sum;
-      if (accumulate) sum.add(double{x_view(i, c)});
-      for (std::int64_t r = 0; r < w.rows(); ++r) sum.add(weight(r, i) * double{y_view(r, c)});
+      if (accumulate) sum.add(number(x_view(i, c)));
+      for (std::int64_t r = 0; r < w.rows(); ++r) sum.add(weight(r, i) * number(y_view(r, c)));
       expect_sum(backward[i * stride + c], sum, i, c);
     }
     for (std::int64_t c = n; c < stride; ++c) ASSERT_EQ(backward[i * stride + c], x[i * stride + c]);
   }
 
-  std::vector<T> gradient = values;
-  sdd_row_major<T>(y_view, x_view, w, gradient.data(), accumulate);
-  const std::int64_t b = w.block();
-  w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
-    for (std::int64_t i = 0; i < b; ++i) {
-      for (std::int64_t j = 0; j < b; ++j) {
-        const std::int64_t at = (p * b + i) * b + j;
-        Sum sum;
-        if (accumulate) sum.add(double{values[at]});
-        for (std::int64_t t = 0; t < n; ++t) sum.add(double{y_view(r * b + i, t)} * x_view(c * b + j, t));
-        expect_sum(gradient[at], sum, r * b + i, c * b + j);
+  if constexpr (sizeof(T) > 2) {
+    std::vector<T> gradient = values;
+    sdd_row_major<T>(y_view, x_view, w, gradient.data(), accumulate);
+    const std::int64_t b = w.block();
+    w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
+      for (std::int64_t i = 0; i < b; ++i) {
+        for (std::int64_t j = 0; j < b; ++j) {
+          const std::int64_t at = (p * b + i) * b + j;
+          Sum sum;
+          if (accumulate) sum.add(number(values[at]));
+          for (std::int64_t t = 0; t < n; ++t)
+            sum.add(number(y_view(r * b + i, t)) * number(x_view(c * b + j, t)));
+          expect_sum(gradient[at], sum, r * b + i, c * b + j);
+        }
       }
-    }
-  });
+    });
+  }
 }
 
 void check(const BsrPattern& w, std::int64_t n, std::int64_t padding) {
@@ -118,6 +128,7 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding) {
         SCOPED_TRACE(isa_name(isa));
         force_isa(isa);
         check<float>(w, n, padding, accumulate, with_bias);
+        check<BFloat16>(w, n, padding, accumulate, with_bias);
       }
       force_isa(before);
       check<double>(w, n, padding, accumulate, with_bias);
@@ -158,7 +169,12 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixForAnyDensity) {
 
 // Some rows of x at a time.
 TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
-  const std::int64_t many = std::max(l2_cache_bytes() / (16 * 4) / GetParam(), std::int64_t{1}) * 3 / 2;
+  // A vector of 16 columns of so many rows is half as large again.
+  const auto blocks = [](std::int64_t bytes) {
+    return std::max(l2_cache_bytes() / (16 * bytes) / GetParam(), std::int64_t{1}) * 3 / 2;
+  };
+  const std::int64_t many = blocks(sizeof(float));
+  const std::int64_t twice = blocks(sizeof(BFloat16));
   const Isa before = chosen_isa();
   for (const Isa isa : usable_isas()) {
     SCOPED_TRACE(isa_name(isa));
@@ -166,6 +182,9 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
     check<float>(pattern(2, many, 0.01), 17, 3, true, true);
     check<float>(pattern(2, many, 0.01), 16, 0, false, true);
     check<float>(pattern(many, 2, 0.01), 24, 0, false, false);
+    check<BFloat16>(pattern(2, twice, 0.01), 17, 3, true, true);
+    check<BFloat16>(pattern(2, twice, 0.01), 16, 0, false, true);
+    check<BFloat16>(pattern(twice, 2, 0.01), 24, 0, false, false);
   }
   force_isa(before);
 }

@@ -1,6 +1,5 @@
 // The order in which dsd takes single elements: runs of elements of one row of W that lie in one part of x's
-// rows. Parts stay in L1 while the rows of a window come by; the windows' rows of y and elements stay within
-// what address translation caches hold.
+// rows. A part stays in L1 while the rows of a window come by, whose sums stay in L2.
 #pragma once
 
 #include <cstdint>
@@ -20,19 +19,23 @@ class RunIndex {
 
   // Groups of the other side in each part; the last may have fewer.
   std::int64_t part_size() const { return part_size_; }
-  // Window by window, in each part by part; the longest first: loops over runs of one length after another
-  // end where a CPU expects it.
+  std::int64_t parts() const { return parts_; }
+  // Window by window, in each part by part; there the longest first: loops over runs of one length after
+  // another end where a CPU expects it. In the first and the last part each group has a run, an empty one if
+  // need be: sums begin and end there.
   std::span<const kernels::BlockRun> runs() const { return runs_; }
-  // The runs of window i are [window_offsets[i], window_offsets[i + 1]).
-  std::span<const std::int32_t> window_offsets() const { return window_offsets_; }
-  // Of each block, in the order of runs: the group of the other side, and the place of its values.
+  // The runs of part p of window w are [section_offsets[i], section_offsets[i + 1]) with i = w * parts + p.
+  std::span<const std::int32_t> section_offsets() const { return section_offsets_; }
+  // Of each block, in the order of runs, the group of the other side.
   std::span<const std::int32_t> others() const { return others_; }
+  // Where values have to be copied into the order of runs, the place of each block's; else empty.
   std::span<const std::int32_t> positions() const { return positions_; }
 
  private:
   std::int64_t part_size_;
+  std::int64_t parts_;
   std::vector<kernels::BlockRun> runs_;
-  std::vector<std::int32_t> window_offsets_{0};
+  std::vector<std::int32_t> section_offsets_{0};
   std::vector<std::int32_t> others_;
   std::vector<std::int32_t> positions_;
 };

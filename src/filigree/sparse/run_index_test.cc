@@ -7,27 +7,52 @@
 namespace filigree::sparse {
 namespace {
 
-// Each block is in one run, that of its row in the part of its column.
-void check(const BsrPattern& w) {
-  const RunIndex index(w.row_offsets(), w.column_indices(), {}, w.block_columns());
-  std::vector<int> seen(static_cast<std::size_t>(w.block_count()), 0);
+// Each block is in one run, that of its group in the part of its other group.
+void check(std::span<const std::int32_t> offsets, std::span<const std::int32_t> others,
+           std::span<const std::int32_t> positions, std::int64_t other_groups) {
+  const RunIndex index(offsets, others, positions, other_groups);
+  const auto count = static_cast<std::int64_t>(others.size());
+  EXPECT_EQ(index.positions().size(), positions.size());
+  std::vector<int> seen(static_cast<std::size_t>(count), 0);
   std::int32_t next = 0;
-  for (const kernels::BlockRun& run : index.runs()) {
-    ASSERT_GT(run.count, 0);
+  std::vector<int> begun(offsets.size() - 1, 0);
+  std::vector<int> ended(offsets.size() - 1, 0);
+  std::size_t section = 0;
+  for (std::size_t i = 0; i < index.runs().size(); ++i) {
+    const kernels::BlockRun& run = index.runs()[i];
+    while (index.section_offsets()[section + 1] <= static_cast<std::int32_t>(i)) ++section;
+    const std::int64_t part = static_cast<std::int64_t>(section) % index.parts();
+    if (part == 0) ++begun[run.group];
+    if (part == index.parts() - 1) ++ended[run.group];
+    ASSERT_TRUE(run.count > 0 || part == 0 || part == index.parts() - 1);
     ASSERT_EQ(run.begin, next);
     next += run.count;
-    ASSERT_LE(next, w.block_count());
-    const std::int64_t part = index.others()[run.begin] / index.part_size();
-    for (std::int32_t q = run.begin; q < next; ++q) {
-      const std::int32_t position = index.positions()[q];
-      ++seen[position];
-      EXPECT_GE(position, w.row_offsets()[run.group]);
-      EXPECT_LT(position, w.row_offsets()[run.group + 1]);
-      EXPECT_EQ(index.others()[q], w.column_indices()[position]);
-      EXPECT_EQ(index.others()[q] / index.part_size(), part);
+    ASSERT_LE(next, count);
+    for (std::int32_t i = 0; i < run.count; ++i) {
+      // Values lie one behind the other: in their own order, or where they are copied to.
+      const std::int32_t value = run.values + i;
+      if (!positions.empty()) {
+        ASSERT_EQ(value, run.begin + i);
+      }
+      std::int32_t found = value;
+      if (!positions.empty()) {
+        for (found = offsets[run.group]; positions[found] != index.positions()[value];) ++found;
+      }
+      ++seen[found];
+      EXPECT_GE(found, offsets[run.group]);
+      EXPECT_LT(found, offsets[run.group + 1]);
+      EXPECT_EQ(index.others()[run.begin + i], others[found]);
+      EXPECT_EQ(others[found] / index.part_size(), part);
     }
   }
   for (const int times : seen) EXPECT_EQ(times, 1);
+  for (const int times : begun) EXPECT_EQ(times, 1);
+  for (const int times : ended) EXPECT_EQ(times, 1);
+}
+
+void check(const BsrPattern& w) {
+  check(w.row_offsets(), w.column_indices(), {}, w.block_columns());
+  check(w.column_offsets(), w.row_indices(), w.block_positions(), w.block_rows());
 }
 
 TEST(RunIndex, HoldsEachBlockOnceInItsPart) {

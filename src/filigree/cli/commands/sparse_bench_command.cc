@@ -32,6 +32,7 @@ struct Settings {
   std::vector<std::string> block{"16"};
   std::vector<std::string> density{"1/4", "1/16"};
   std::vector<std::string> op{"forward"};
+  std::string dtype = "float32";
   std::string layout = "row-major";
   std::string pattern = "uniform";
   int pairs = 15;
@@ -56,6 +57,8 @@ void describe(run::Options& options, Settings& settings) {
   options.add("density", &settings.density, "share of the blocks that exist: 0.1 or 1/16");
   options.add("op", &settings.op, "product: y = w x, or the gradient of x or of w")
       .choices(choices(sparse::kBenchmarkOps));
+  options.add("dtype", &settings.dtype, "storage of weights and activations")
+      .choices(choices(sparse::kBenchmarkTypes));
   options.add("layout", &settings.layout, "activations: features in rows, or in columns")
       .choices(choices(sparse::kActivationLayouts));
   options.add("pattern", &settings.pattern, "where the blocks are").choices(choices(sparse::kPatternKinds));
@@ -118,6 +121,7 @@ std::vector<BenchmarkCell> grid(const Settings& s) {
               cell.op = named(sparse::kBenchmarkOps, op).op;
               cell.layout = named(sparse::kActivationLayouts, s.layout).layout;
               cell.pattern = named(sparse::kPatternKinds, s.pattern).kind;
+              cell.type = named(sparse::kBenchmarkTypes, s.dtype).type;
               sparse::check_cell(cell);
               cells.push_back(cell);
             }
@@ -145,7 +149,7 @@ void print_json(const BenchmarkCell& cell, const BenchmarkResult& result, const 
       {"pattern", settings.pattern},
       {"mode", "static"},
       {"executed", "sparse"},
-      {"dtype", "float32"},
+      {"dtype", settings.dtype},
       {"m", cell.m},
       {"k", cell.k},
       {"n", cell.n},
@@ -191,9 +195,9 @@ int sparse_bench(const std::vector<std::string>& arguments) {
     for (const auto& library : libraries) names += (names.empty() ? "" : ", ") + library.name;
     fmt::print(
         "{}, {}, {} thread(s), FMA peak {:.1f} GFLOP/s; dense: the best of {}; {} activations, {} pattern, "
-        "float32, medians of {} interleaved pairs\n\n",
+        "{}, medians of {} interleaved pairs\n\n",
         cpu_name(), isa_name(chosen_isa()), thread_count(), peak, names, settings.layout, settings.pattern,
-        settings.pairs);
+        settings.dtype, settings.pairs);
     fmt::print(
         "| product | block | density | m | k | n | dense GFLOP/s | library | non-zero GFLOP/s | ratio | "
         "times faster |\n|---|---|---|---|---|---|---|---|---|---|---|\n");

@@ -7,6 +7,7 @@
 #define HWY_TARGET_INCLUDE "filigree/sparse/kernels/dsd.cc"
 #include <hwy/foreach_target.h>
 //
+#include "filigree/sparse/kernels/lane-inl.h"
 #include "filigree/sparse/kernels/panel-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,7 +17,7 @@ namespace {
 #if FILIGREE_SPARSE_PLAIN
 
 template <int kBlock>
-void Dsd(const DsdTask<float>& task) {
+void SingleDsd(const DsdTask<float>& task) {
   plain_dsd<float>(kBlock)(task);
 }
 
@@ -34,9 +35,9 @@ constexpr int kTileRows = kManyRegisters  ? (kBlock == 4    ? 4
                           : kVectors == 2 ? (kBlock < 16 ? 4 : 6)
                                           : (kBlock < 8 ? kBlock : 8);
 
-// Values of the blocks that several tiles of rows take in turn: their weights and their rows of x stay in L1
-// meanwhile.
-constexpr std::int64_t kChunkValues = 2048;
+// Bytes of weights of the blocks that several tiles of rows take in turn: their weights and their rows of x
+// stay in L1 meanwhile.
+constexpr std::int64_t kChunkBytes = 8192;
 
 // How many blocks ahead weights are fetched into L1, and rows of x, which the hardware finds by itself where
 // a block has many.
@@ -46,8 +47,9 @@ template <int kBlock>
 constexpr std::int64_t kAheadInputs = kBlock == 16 ? 0 : 2;
 
 // What is multiplied at a time: all groups of a task, with some of the rows of x.
+template <class L>
 struct Part {
-  const DsdTask<float>& task;
+  const DsdTask<typename L::Element>& task;
   // Where row 0 of the copy of x would be.
   const float* x;
   // Blocks whose other group is below this one...
@@ -60,45 +62,48 @@ struct Part {
 };
 
 // Where a panel of y begins, and what its rows are.
+template <typename T>
 struct Output {
-  float* data;
+  T* data;
   std::int64_t stride;
 };
 
 template <int kBytes>
-HWY_INLINE void FetchLines(const float* from) {
-  const char* line = reinterpret_cast<const char*>(from);
+HWY_INLINE void FetchLines(const void* from) {
+  const char* line = static_cast<const char*>(from);
   FILIGREE_UNROLL for (int i = 0; i < kBytes; i += kCacheLine) __builtin_prefetch(line + i, 0, 3);
 }
 
 // kRows rows, from kRow on, of the products of the blocks [begin, end): y += w x.
-template <int kBlock, int kVectors, int kRow, int kRows, bool kTransposed>
-HWY_INLINE void Tile(const Part& part, std::int64_t begin, std::int64_t end, Output y, bool zero,
-                     const float* bias) {
+template <class L, int kBlock, int kVectors, int kRow, int kRows, bool kTransposed, typename Out>
+HWY_INLINE void Tile(const Part<L>& part, std::int64_t begin, std::int64_t end, Output<Out> y, bool zero,
+                     const typename L::Element* bias) {
+  using Element = typename L::Element;
   const Full d;
-  const DsdTask<float>& task = part.task;
+  const DsdTask<Element>& task = part.task;
   constexpr int kWidth = kVectors * kLanes;
+  constexpr int kSteps = kBlock / L::kInputs;
   FullVec sum[kRows][kVectors];
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
     FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-      sum[r][v] = zero ? hn::Zero(d) : hn::LoadU(d, y.data + (kRow + r) * y.stride + v * kLanes);
+      sum[r][v] = zero ? hn::Zero(d) : LoadFloats(y.data + (kRow + r) * y.stride + v * kLanes);
     }
   }
   if (bias != nullptr) {
     FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-      const auto start = hn::Set(d, bias[kRow + r]);
+      const auto start = hn::Set(d, static_cast<float>(bias[kRow + r]));
       FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Add(start, sum[r][v]);
     }
   }
-  constexpr int kPerRow = kTransposed ? 1 : kBlock;
-  constexpr int kPerInput = kTransposed ? kBlock : 1;
+  constexpr int kPerRow = kTransposed ? L::kInputs : kBlock;
+  constexpr int kPerStep = kTransposed ? kBlock * L::kInputs : L::kInputs;
   constexpr int kValues = kBlock * kBlock;
   for (std::int64_t q = begin; q < end; ++q) {
-    const float* w = task.values + task.blocks.position(q) * kValues + kRow * kPerRow;
-    const float* x = part.x + std::int64_t{task.blocks.others[q]} * (kBlock * kWidth);
+    const Element* w = task.values + task.blocks.position(q) * kValues + kRow * kPerRow;
+    const float* x = part.x + std::int64_t{task.blocks.others[q]} * (kSteps * kWidth);
     {
       // Each tile of a block fetches its share of another's weights.
-      constexpr int kBytes = kValues * 4 * kRows / kBlock;
+      constexpr int kBytes = kValues * static_cast<int>(sizeof(Element)) * kRows / kBlock;
       const std::int64_t ahead =
           q + kAheadWeights<kBlock> < part.last_block ? q + kAheadWeights<kBlock> : part.last_block;
       FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + kRow * kBlock);
@@ -106,52 +111,56 @@ HWY_INLINE void Tile(const Part& part, std::int64_t begin, std::int64_t end, Out
     constexpr std::int64_t kAheadX = kAheadInputs<kBlock>;
     if constexpr (kRow == 0 && kAheadX != 0) {
       const std::int64_t ahead = q + kAheadX < part.last_block ? q + kAheadX : part.last_block;
-      FetchLines<kBlock * kWidth * 4>(part.x + std::int64_t{task.blocks.others[ahead]} * (kBlock * kWidth));
+      FetchLines<kSteps * kWidth * 4>(part.x + std::int64_t{task.blocks.others[ahead]} * (kSteps * kWidth));
     }
-    FILIGREE_UNROLL for (int i = 0; i < kBlock; ++i) {
+    FILIGREE_UNROLL for (int i = 0; i < kSteps; ++i) {
       FullVec input[kVectors];
       FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
         input[v] = hn::Load(d, x + i * kWidth + v * kLanes);
       }
       FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-        const auto weight = hn::Set(d, w[r * kPerRow + i * kPerInput]);
+        const auto weight = L::Broadcast(w + r * kPerRow + i * kPerStep);
         FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-          sum[r][v] = hn::MulAdd(weight, input[v], sum[r][v]);
+          sum[r][v] = L::MulAdd(weight, input[v], sum[r][v]);
         }
       }
     }
   }
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
     FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-      hn::StoreU(sum[r][v], d, y.data + (kRow + r) * y.stride + v * kLanes);
+      StoreFloats(sum[r][v], y.data + (kRow + r) * y.stride + v * kLanes);
     }
   }
 }
 
 // All rows of a group, tile by tile.
-template <int kBlock, int kVectors, int kRow, bool kTransposed>
-HWY_INLINE void Tiles(const Part& part, std::int64_t begin, std::int64_t end, Output y, bool zero,
-                      const float* bias) {
+template <class L, int kBlock, int kVectors, int kRow, bool kTransposed, typename Out>
+HWY_INLINE void Tiles(const Part<L>& part, std::int64_t begin, std::int64_t end, Output<Out> y, bool zero,
+                      const typename L::Element* bias) {
   constexpr int kLeft = kBlock - kRow;
   constexpr int kMost = kTileRows<kBlock, kVectors>;
   constexpr int kRows = kLeft < kMost ? kLeft : kMost;
-  Tile<kBlock, kVectors, kRow, kRows, kTransposed>(part, begin, end, y, zero, bias);
+  Tile<L, kBlock, kVectors, kRow, kRows, kTransposed>(part, begin, end, y, zero, bias);
   if constexpr (kRow + kRows < kBlock) {
-    Tiles<kBlock, kVectors, kRow + kRows, kTransposed>(part, begin, end, y, zero, bias);
+    Tiles<L, kBlock, kVectors, kRow + kRows, kTransposed>(part, begin, end, y, zero, bias);
   }
 }
 
 // The blocks [begin, end) of group g.
-template <int kBlock, int kVectors, bool kTransposed>
-HWY_INLINE void Group(const Part& part, std::int64_t g, std::int64_t begin, std::int64_t end, Output y) {
+template <class L, int kBlock, int kVectors, bool kTransposed, typename Out>
+HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, std::int64_t end,
+                      Output<Out> y) {
+  using Element = typename L::Element;
   constexpr bool kOneTile = kTileRows<kBlock, kVectors> >= kBlock;
-  constexpr std::int64_t kChunk = kChunkValues / (kBlock * kBlock);
-  const DsdTask<float>& task = part.task;
-  const float* bias = part.first && task.bias != nullptr ? task.bias + g * kBlock : nullptr;
+  constexpr std::int64_t kChunk = kChunkBytes / static_cast<std::int64_t>(kBlock * kBlock * sizeof(Element));
+  const DsdTask<Element>& task = part.task;
+  const Element* bias = part.first && task.bias != nullptr ? task.bias + g * kBlock : nullptr;
   bool zero = part.first && !task.accumulate;
   do {
-    const std::int64_t stop = kOneTile || begin + kChunk + kChunk / 2 > end ? end : begin + kChunk;
-    Tiles<kBlock, kVectors, 0, kTransposed>(part, begin, stop, y, zero, bias);
+    // Sums are kept in full between chunks: not where y is stored in fewer bits.
+    const bool whole = kOneTile || sizeof(Out) < sizeof(float) || begin + kChunk + kChunk / 2 > end;
+    const std::int64_t stop = whole ? end : begin + kChunk;
+    Tiles<L, kBlock, kVectors, 0, kTransposed>(part, begin, stop, y, zero, bias);
     begin = stop;
     zero = false;
     bias = nullptr;
@@ -159,11 +168,12 @@ HWY_INLINE void Group(const Part& part, std::int64_t g, std::int64_t begin, std:
 }
 
 // One panel of columns; y begins at its first column.
-template <int kBlock, int kVectors, bool kTransposed>
-void Panel(const Part& part, float* y, std::int64_t columns) {
+template <class L, int kBlock, int kVectors, bool kTransposed, typename Out>
+void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
   constexpr std::int64_t kWidth = kVectors * kLanes;
-  HWY_ALIGN float padded[kBlock * kWidth] = {};
-  const DsdTask<float>& task = part.task;
+  constexpr std::int64_t kLine = kCacheLine / static_cast<std::int64_t>(sizeof(Out));
+  HWY_ALIGN Out padded[kBlock * kWidth] = {};
+  const DsdTask<typename L::Element>& task = part.task;
   for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     const std::int64_t begin = part.first ? task.blocks.offsets[g] : task.cursors[g];
     std::int64_t end = task.blocks.offsets[g + 1];
@@ -173,72 +183,112 @@ void Panel(const Part& part, float* y, std::int64_t columns) {
       task.cursors[g] = static_cast<std::int32_t>(end);
     }
     if (begin == end && !part.first) continue;
-    float* rows = y + g * kBlock * task.y_stride;
+    Out* rows = y.data + g * kBlock * y.stride;
     if (g + 1 < task.last_group) {
       for (std::int64_t r = kBlock; r < 2 * kBlock; ++r) {
-        FILIGREE_UNROLL for (std::int64_t c = 0; c < kWidth; c += kCacheLine / 4) {
-          __builtin_prefetch(rows + r * task.y_stride + c, 1, 3);
+        FILIGREE_UNROLL for (std::int64_t c = 0; c < kWidth; c += kLine) {
+          __builtin_prefetch(rows + r * y.stride + c, 1, 3);
         }
       }
     }
     if (columns == kWidth) {
-      Group<kBlock, kVectors, kTransposed>(part, g, begin, end, {rows, task.y_stride});
+      Group<L, kBlock, kVectors, kTransposed, Out>(part, g, begin, end, {rows, y.stride});
       continue;
     }
     // Vectors that end behind the last column go through memory of our own.
-    if (task.accumulate || !part.first) CopyRows(rows, task.y_stride, kBlock, columns, padded, kWidth);
-    Group<kBlock, kVectors, kTransposed>(part, g, begin, end, {padded, kWidth});
-    CopyRows(padded, kWidth, kBlock, columns, rows, task.y_stride);
+    if (task.accumulate || !part.first) CopyRows(rows, y.stride, kBlock, columns, padded, kWidth);
+    Group<L, kBlock, kVectors, kTransposed, Out>(part, g, begin, end, {padded, kWidth});
+    CopyRows(padded, kWidth, kBlock, columns, rows, y.stride);
   }
 }
 
-template <int kBlock, int kVectors>
-void AnyPanel(int vectors, const Part& part, float* y, std::int64_t columns) {
+template <class L, int kBlock, int kVectors, typename Out>
+void AnyPanel(int vectors, const Part<L>& part, Output<Out> y, std::int64_t columns) {
   if constexpr (kVectors > 1) {
     if (vectors < kVectors) {
-      AnyPanel<kBlock, kVectors - 1>(vectors, part, y, columns);
+      AnyPanel<L, kBlock, kVectors - 1>(vectors, part, y, columns);
       return;
     }
   }
   if (part.task.transposed) {
-    Panel<kBlock, kVectors, true>(part, y, columns);
+    Panel<L, kBlock, kVectors, true>(part, y, columns);
   } else {
-    Panel<kBlock, kVectors, false>(part, y, columns);
+    Panel<L, kBlock, kVectors, false>(part, y, columns);
   }
 }
 
-template <int kBlock>
-void Dsd(const DsdTask<float>& task) {
+template <class L, int kBlock>
+void Dsd(const DsdTask<typename L::Element>& task) {
+  using Element = typename L::Element;
   const Panels panels(task.columns, kPanelVectors<kBlock>);
   const std::int64_t last_block = task.blocks.offsets[task.last_group] - 1;
   const std::int64_t inputs = task.x_rows / kBlock;
+  auto* const x = reinterpret_cast<float*>(task.scratch);
   for (std::int64_t p = 0; p < panels.count(); ++p) {
     // The copy of a panel must stay in the cache; where x has too many rows for that, some of them at a time.
     const std::int64_t width = std::int64_t{panels.vectors(p)} * kLanes;
-    const std::int64_t most = task.cache_bytes / (width * kBlock * static_cast<std::int64_t>(sizeof(float)));
+    const std::int64_t most =
+        task.cache_bytes / (width * kBlock * static_cast<std::int64_t>(sizeof(Element)));
     const std::int64_t parts = most < 1 ? inputs : (inputs + most - 1) / most;
+    Element* const y = task.y + panels.first(p);
     for (std::int64_t i = 0; i < parts; ++i) {
       const std::int64_t first = inputs * i / parts;
       const std::int64_t end = inputs * (i + 1) / parts;
-      CopyPanel(task.x + first * kBlock * task.x_stride + panels.first(p), task.x_stride,
-                (end - first) * kBlock, panels.columns(p), panels.vectors(p), task.scratch);
-      const Part part{task,
-                      task.scratch - first * kBlock * width,
-                      static_cast<std::int32_t>(end),
-                      i == 0,
-                      i + 1 == parts,
-                      last_block};
-      AnyPanel<kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part, task.y + panels.first(p),
-                                               panels.columns(p));
+      L::CopyPanel(task.x + first * kBlock * task.x_stride + panels.first(p), task.x_stride,
+                   (end - first) * kBlock, panels.columns(p), panels.vectors(p), x);
+      const Part<L> part{task,
+                         x - first * (kBlock / L::kInputs) * width,
+                         static_cast<std::int32_t>(end),
+                         i == 0,
+                         i + 1 == parts,
+                         last_block};
+      if constexpr (sizeof(Element) == sizeof(float)) {
+        AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part,
+                                                    Output<Element>{y, task.y_stride}, panels.columns(p));
+      } else if (parts == 1) {
+        AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part,
+                                                    Output<Element>{y, task.y_stride}, panels.columns(p));
+      } else {
+        // Sums are rounded once, at their end.
+        const Output<float> sums{task.sums - task.first_group * kBlock * width, width};
+        const std::int64_t first_row = task.first_group * kBlock;
+        const std::int64_t rows = (task.last_group - task.first_group) * kBlock;
+        if (part.first && task.accumulate) {
+          CopyRows(y + first_row * task.y_stride, task.y_stride, rows, panels.columns(p), task.sums, width);
+        }
+        AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part, sums, width);
+        if (part.last) {
+          CopyRows(task.sums, width, rows, panels.columns(p), y + first_row * task.y_stride, task.y_stride);
+        }
+      }
     }
   }
 }
 
+template <int kBlock>
+void SingleDsd(const DsdTask<float>& task) {
+  Dsd<FloatLane, kBlock>(task);
+}
+
 #endif
 
-void Dsd4(const DsdTask<float>& task) { Dsd<4>(task); }
-void Dsd8(const DsdTask<float>& task) { Dsd<8>(task); }
-void Dsd16(const DsdTask<float>& task) { Dsd<16>(task); }
+#if FILIGREE_SPARSE_BF16
+template <int kBlock>
+void PairDsd(const DsdTask<BFloat16>& task) {
+  Dsd<BFloat16Lane, kBlock>(task);
+}
+#else
+// The table has no kernel for pairs where there is no instruction for them.
+template <int kBlock>
+void PairDsd(const DsdTask<BFloat16>&) {}
+#endif
+
+void Dsd4(const DsdTask<float>& task) { SingleDsd<4>(task); }
+void Dsd8(const DsdTask<float>& task) { SingleDsd<8>(task); }
+void Dsd16(const DsdTask<float>& task) { SingleDsd<16>(task); }
+void PairDsd4(const DsdTask<BFloat16>& task) { PairDsd<4>(task); }
+void PairDsd8(const DsdTask<BFloat16>& task) { PairDsd<8>(task); }
+void PairDsd16(const DsdTask<BFloat16>& task) { PairDsd<16>(task); }
 
 }  // namespace
 }  // namespace filigree::sparse::kernels::HWY_NAMESPACE
@@ -251,6 +301,9 @@ namespace {
 HWY_EXPORT(Dsd4);
 HWY_EXPORT(Dsd8);
 HWY_EXPORT(Dsd16);
+HWY_EXPORT(PairDsd4);
+HWY_EXPORT(PairDsd8);
+HWY_EXPORT(PairDsd16);
 
 }  // namespace
 
@@ -259,6 +312,14 @@ DsdKernel<float> simd_dsd(int block) {
     case 4: return FILIGREE_SIMD(Dsd4);
     case 8: return FILIGREE_SIMD(Dsd8);
     default: return FILIGREE_SIMD(Dsd16);
+  }
+}
+
+DsdKernel<BFloat16> pair_dsd(int block) {
+  switch (block) {
+    case 4: return FILIGREE_SIMD(PairDsd4);
+    case 8: return FILIGREE_SIMD(PairDsd8);
+    default: return FILIGREE_SIMD(PairDsd16);
   }
 }
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "filigree/numerics/bfloat16.h"
+
 namespace filigree::sparse::kernels {
 
 // Blocks grouped by one side of a matrix: those of group g are [offsets[g], offsets[g + 1]); the q-th of
@@ -18,11 +20,20 @@ struct GroupedBlocks {
   std::int64_t position(std::int64_t q) const { return positions == nullptr ? q : positions[q]; }
 };
 
-// The blocks [begin, begin + count) of those in the order of runs, all of one group.
+// The blocks [begin, begin + count) of those in the order of runs, all of one group, and where their values
+// begin.
 struct BlockRun {
   std::int32_t group;
   std::int32_t begin;
   std::int32_t count;
+  std::int32_t values;
+};
+
+// The order in which single elements are taken: see RunIndex.
+struct SingleRuns {
+  const BlockRun* runs;
+  const std::int32_t* section_offsets;
+  std::int64_t part_size;
 };
 
 // For each token t and each output group g in [first_group, last_group):
@@ -67,19 +78,20 @@ struct DsdTask {
   std::int64_t first_group;
   std::int64_t last_group;
   const T* values;
-  // Block values are [input][output] in place of [output][input].
+  // Block values are [input][output] in place of [output][input]; those of BF16 [input / 2][output][2].
   bool transposed;
   const T* bias;
   bool accumulate;
   // What may be taken of the second-level cache.
   std::int64_t cache_bytes;
-  // dsd_scratch(block, x_rows, cache_bytes) elements, aligned to 64 bytes.
+  // dsd_scratch<T>(block, x_rows, cache_bytes) elements, aligned to 64 bytes.
   T* scratch;
+  // Where y is stored in fewer bits than sums: a panel of them, kPanelColumns for each row of the groups.
+  float* sums;
   // last_group elements.
   std::int32_t* cursors;
-  // For blocks of 1: all of them in the order of RunIndex, and their values copied into it.
-  const BlockRun* runs;
-  const std::int32_t* window_offsets;
+  // For blocks of 1: all of them in the order of runs; the values of a run lie one behind the other.
+  SingleRuns runs;
   const std::int32_t* run_others;
   const T* run_values;
 };
@@ -145,13 +157,17 @@ constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
 
 // Columns of x that a dsd kernel copies at once: at most this many.
 constexpr std::int64_t kPanelColumns = 96;
-// For blocks of 1: groups whose sums lie side by side until they are complete.
-constexpr std::int64_t kWindowGroups = 512;
-// A panel of all rows, and the sums of a window; or as many rows as the cache holds, of one block at least.
+// For blocks of 1: groups whose sums lie side by side until they are complete; rows of x in a part, at most.
+constexpr std::int64_t kWindowGroups = 2048;
+constexpr std::int64_t kMostPart = 1536;
+// As many rows of a panel as the cache holds, of one block at least; for blocks of 1 a part, and a window's
+// sums.
+template <typename T>
 constexpr std::int64_t dsd_scratch(int block, std::int64_t x_rows, std::int64_t cache_bytes) {
-  constexpr std::int64_t kSingleColumns = 32;
-  if (block == 1) return kSingleColumns * (x_rows + kWindowGroups);
-  return std::max(kPanelColumns * block, std::min(kPanelColumns * x_rows, cache_bytes / 4));
+  constexpr std::int64_t kSingleColumns = 64;
+  if (block == 1) return kSingleColumns * (std::min(x_rows, kMostPart) + kWindowGroups);
+  return std::max(kPanelColumns * block,
+                  std::min(kPanelColumns * x_rows, cache_bytes / static_cast<std::int64_t>(sizeof(T))));
 }
 
 // Tokens that an sdd kernel copies at a time: as many as leave a block's share of both sides in L1.
@@ -187,6 +203,8 @@ SddKernel<float> narrow_sdd(int block);
 
 // Blocks of 4 and more, and of 1: vectors hold columns.
 DsdKernel<float> simd_dsd(int block);
+// Only for a CPU with AVX512-BF16.
+DsdKernel<BFloat16> pair_dsd(int block);
 DsdKernel<float> single_dsd();
 
 }  // namespace filigree::sparse::kernels

@@ -61,10 +61,13 @@ HWY_NOINLINE inline void CopyPanel(const float* from, std::int64_t stride, std::
   }
 }
 
-HWY_INLINE void CopyRows(const float* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
-                         float* to, std::int64_t to_stride) {
+template <typename From, typename To>
+HWY_INLINE void CopyRows(const From* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
+                         To* to, std::int64_t to_stride) {
   for (std::int64_t r = 0; r < rows; ++r) {
-    for (std::int64_t c = 0; c < columns; ++c) to[r * to_stride + c] = from[r * from_stride + c];
+    for (std::int64_t c = 0; c < columns; ++c) {
+      to[r * to_stride + c] = static_cast<To>(from[r * from_stride + c]);
+    }
   }
 }
 

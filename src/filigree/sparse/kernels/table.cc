@@ -24,6 +24,10 @@ DsdKernel<float> dsd_kernel<float>(int block) {
   return block > 1 ? simd_dsd(block) : single_dsd();
 }
 template <>
+DsdKernel<BFloat16> dsd_kernel<BFloat16>(int block) {
+  return pair_dsd(block);
+}
+template <>
 SddKernel<float> sdd_kernel<float>(int block) {
   return block >= 8 ? wide_sdd(block) : narrow_sdd(block);
 }
