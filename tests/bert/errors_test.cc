@@ -84,7 +84,7 @@ TEST(PretrainErrors, OptionsThatDoNotFit) {
   expect_error(run_program(pretrain(run, {"--hidden", "33"})), 2, {"--hidden 33", "--heads"});
   expect_error(run_program(pretrain(run, {"--density", "0"})), 2, {"density"});
   expect_error(run_program(pretrain(run, {"--density", "1.5"})), 2, {"density"});
-  expect_error(run_program(pretrain(run, {"--block", "5"})), 2, {"--block 5", "use 1, 4, 8 or 16"});
+  expect_error(run_program(pretrain(run, {"--block", "5"})), 2, {"--block 5", "use 1, 2, 4, 8, 16, 32, 64"});
   expect_error(run_program(pretrain(run, {"--densty", "0.1"})), 2, {"--densty", "--density"});
   expect_error(run_program(pretrain(run, {"--lr", "fast"})), 2, {"lr", "fast"});
   expect_error(run_program(pretrain(run, {"--accumulation", "9"})), 2, {"--accumulation 9"});

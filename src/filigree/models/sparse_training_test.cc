@@ -116,7 +116,7 @@ TEST(PatternSchedule, RatioFallsAlongACosine) {
 }
 
 TEST(SparseTraining, KeepsTheInvariantsOfAnUpdate) {
-  for (const int block : {1, 4, 8, 16}) {
+  for (const int block : {1, 2, 4, 8, 16}) {
     for (const Storage storage : {Storage::kSparse, Storage::kMasked}) {
       Fixture f(storage, 0.3, block, 0.5);
       double coverage = f.training->coverage();

@@ -1,20 +1,32 @@
 #include "filigree/sparse/bsr_pattern.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <mutex>
 #include <optional>
 
 #include "filigree/base/error.h"
+#include "filigree/sparse/refinement.h"
 #include "filigree/sparse/run_index.h"
 
 namespace filigree::sparse {
+
+bool is_block_size(std::int64_t block) {
+  return std::find(std::begin(kBlockSizes), std::end(kBlockSizes), block) != std::end(kBlockSizes);
+}
+
+std::string block_sizes_text() { return fmt::format("{}", fmt::join(kBlockSizes, ", ")); }
+
 namespace {
 
 void check_shape(std::int64_t rows, std::int64_t columns, int block) {
-  if (block != 1 && block != 4 && block != 8 && block != 16) {
-    fail_usage("a block size of {} is not supported; choose 1, 4, 8 or 16", block);
+  if (!is_block_size(block)) {
+    fail_usage("a block size of {} is not supported; choose {}", block, block_sizes_text());
   }
   if (rows <= 0 || columns <= 0 || rows % block != 0 || columns % block != 0) {
     fail_usage("blocks of {} do not divide a matrix of {} x {}; choose sizes that are multiples of the block",
@@ -29,11 +41,13 @@ void check_shape(std::int64_t rows, std::int64_t columns, int block) {
 
 }  // namespace
 
-struct BsrPattern::LazyRuns {
+struct BsrPattern::LazyIndices {
   std::once_flag row_once;
   std::once_flag column_once;
   std::optional<RunIndex> row;
   std::optional<RunIndex> column;
+  std::once_flag fine_once;
+  std::optional<Refinement> fine;
 };
 
 BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
@@ -43,7 +57,7 @@ BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
       block_(block),
       row_offsets_(std::move(row_offsets)),
       column_indices_(std::move(column_indices)),
-      lazy_runs_(std::make_shared<LazyRuns>()) {
+      lazy_indices_(std::make_shared<LazyIndices>()) {
   check();
   index_columns();
 }
@@ -99,17 +113,23 @@ void BsrPattern::index_columns() {
 }
 
 const RunIndex& BsrPattern::row_runs() const {
-  std::call_once(lazy_runs_->row_once, [&] {
-    lazy_runs_->row.emplace(row_offsets_, column_indices_, std::span<const std::int32_t>(), block_columns());
+  std::call_once(lazy_indices_->row_once, [&] {
+    lazy_indices_->row.emplace(row_offsets_, column_indices_, std::span<const std::int32_t>(),
+                               block_columns());
   });
-  return *lazy_runs_->row;
+  return *lazy_indices_->row;
 }
 
 const RunIndex& BsrPattern::column_runs() const {
-  std::call_once(lazy_runs_->column_once, [&] {
-    lazy_runs_->column.emplace(column_offsets_, row_indices_, block_positions_, block_rows());
+  std::call_once(lazy_indices_->column_once, [&] {
+    lazy_indices_->column.emplace(column_offsets_, row_indices_, block_positions_, block_rows());
   });
-  return *lazy_runs_->column;
+  return *lazy_indices_->column;
+}
+
+const Refinement& BsrPattern::refinement() const {
+  std::call_once(lazy_indices_->fine_once, [&] { lazy_indices_->fine.emplace(*this); });
+  return *lazy_indices_->fine;
 }
 
 BsrPattern BsrPattern::random(std::int64_t rows, std::int64_t columns, int block, std::int64_t count,

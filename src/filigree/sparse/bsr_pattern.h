@@ -5,15 +5,23 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "filigree/base/philox.h"
 
 namespace filigree::sparse {
 
+class Refinement;
 class RunIndex;
 
-// An immutable pattern of b x b blocks, b = 1, 4, 8 or 16, that is valid from its construction on.
+// Sides of the square blocks that patterns may have.
+inline constexpr int kBlockSizes[] = {1, 2, 4, 8, 16, 32, 64};
+bool is_block_size(std::int64_t block);
+// "1, 2, 4, ...", for messages.
+std::string block_sizes_text();
+
+// An immutable pattern of b x b blocks, b in kBlockSizes, that is valid from its construction on.
 // Values of a matrix with this pattern are [block_count][b][b]: blocks in row order (by block row, then
 // by block column), each block row-major (outputs x inputs of a layer).
 class BsrPattern {
@@ -21,7 +29,7 @@ class BsrPattern {
   // rows x columns in elements. row_offsets: rows / block + 1 numbers, the blocks of block row r are
   // [row_offsets[r], row_offsets[r + 1]). column_indices: the block column of each block, rising within
   // a block row.
-  // Errors (usage): a block size other than 1, 4, 8, 16; a dimension that is not a positive multiple of
+  // Errors (usage): a block size that is not in kBlockSizes; a dimension that is not a positive multiple of
   // it, or too large for 32-bit block indices. Errors (bad data): offsets that do not start at 0, fall,
   // or end elsewhere than the indices do; no block at all; an index out of range, repeated or unsorted.
   BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::vector<std::int32_t> row_offsets,
@@ -58,6 +66,8 @@ class BsrPattern {
   // thread, and shared with copies of the pattern.
   const RunIndex& row_runs() const;
   const RunIndex& column_runs() const;
+  // The same elements in blocks of the size that kernels have, for products that lack this size.
+  const Refinement& refinement() const;
 
   // Calls body(position, block_row, block_column) for each block in row order.
   template <typename Body>
@@ -73,7 +83,7 @@ class BsrPattern {
   bool operator==(const BsrPattern& other) const;
 
  private:
-  struct LazyRuns;
+  struct LazyIndices;
 
   void check() const;
   void index_columns();
@@ -86,7 +96,7 @@ class BsrPattern {
   std::vector<std::int32_t> column_offsets_;
   std::vector<std::int32_t> row_indices_;
   std::vector<std::int32_t> block_positions_;
-  std::shared_ptr<LazyRuns> lazy_runs_;
+  std::shared_ptr<LazyIndices> lazy_indices_;
 };
 
 // The number of blocks nearest to `density`, at least one.

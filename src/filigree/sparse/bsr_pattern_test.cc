@@ -48,7 +48,10 @@ TEST(BsrPattern, RefusesWrongShapes) {
   const auto usage = [](std::int64_t rows, std::int64_t columns, int block) {
     return code_of([&] { BsrPattern(rows, columns, block, {0, 1}, {0}); }) == ExitCode::kUsage;
   };
-  EXPECT_TRUE(usage(2, 2, 2));
+  EXPECT_TRUE(usage(3, 3, 3));
+  EXPECT_TRUE(usage(128, 128, 128));
+  EXPECT_TRUE(usage(4, 4, 0));
+  EXPECT_TRUE(usage(4, 4, -4));
   EXPECT_TRUE(usage(20, 16, 16));
   EXPECT_TRUE(usage(16, 24, 16));
   EXPECT_TRUE(usage(0, 16, 16));
@@ -75,7 +78,7 @@ TEST(BsrPattern, RefusesBadIndices) {
 }
 
 TEST(BsrPattern, RandomHoldsExactlyTheCountAndIsReproducible) {
-  for (const int block : {1, 4, 8, 16}) {
+  for (const int block : kBlockSizes) {
     for (const std::int64_t count : {1, 7, 24}) {
       Philox random(7, Purpose::kTest, 1);
       const BsrPattern pattern = BsrPattern::random(4 * block, 6 * block, block, count, random);

@@ -33,7 +33,7 @@ void expect_same(const BsrMatrix<float>& a, const BsrMatrix<float>& b) {
 
 TEST(Conversion, GoesRoundThroughEachFormat) {
   Philox random(1, Purpose::kTest);
-  for (const int block : {1, 4, 8, 16}) {
+  for (const int block : kBlockSizes) {
     for (const double share : {0.001, 0.02, 0.6, 1.0}) {
       SCOPED_TRACE(fmt::format("block {}, share {}", block, share));
       const std::int64_t rows = block * 5;

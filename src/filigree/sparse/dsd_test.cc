@@ -138,23 +138,28 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding) {
 
 class Dsd : public testing::TestWithParam<int> {
  protected:
-  // Some rows and columns of blocks stay empty; `share` of the places hold a block, one at least.
+  // Some rows and columns of blocks stay empty; `share` of the places hold a block, one at least. Of large
+  // blocks a quarter in each direction.
   BsrPattern pattern(std::int64_t block_rows, std::int64_t block_columns, double share) const {
     Philox random(5, Purpose::kTest);
+    if (GetParam() > 16) {
+      block_rows = (block_rows + 3) / 4;
+      block_columns = (block_columns + 3) / 4;
+    }
     const auto count = static_cast<std::int64_t>(share * static_cast<double>(block_rows * block_columns));
     return BsrPattern::random(block_rows * GetParam(), block_columns * GetParam(), GetParam(),
                               std::max<std::int64_t>(1, count), random);
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Blocks, Dsd, testing::Values(1, 4, 8, 16),
+INSTANTIATE_TEST_SUITE_P(Blocks, Dsd, testing::ValuesIn(kBlockSizes),
                          [](const auto& param) { return fmt::format("b{}", param.param); });
 
 // Every part of a vector and of a panel.
 TEST_P(Dsd, AgreesWithTheDenseMatrixForEveryWidth) {
   const BsrPattern w = pattern(5, 7, 0.25);
   for (const std::int64_t n : {0, 1, 2, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 33, 48, 49, 64, 96, 97, 130}) {
-    check(w, n, 0);
+    if (GetParam() <= 16 || n % 8 < 2) check(w, n, 0);
   }
   check(w, 33, 5);
   check(w, 64, 448);

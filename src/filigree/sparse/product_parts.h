@@ -33,7 +33,8 @@ inline GroupedBlocks blocks_by_column(const BsrPattern& w) {
   return {w.column_offsets().data(), w.row_indices().data(), w.block_positions().data()};
 }
 
-// Memory that a thread keeps from call to call. Two purposes: what kernels copy, and what a call prepares.
+// Memory that a thread keeps from call to call, one for each purpose: what kernels copy, what a call
+// prepares, values in refined blocks.
 template <typename T>
 T* kernel_scratch(std::int64_t count) {
   thread_local AlignedVector<T> scratch;
@@ -43,6 +44,13 @@ T* kernel_scratch(std::int64_t count) {
 
 template <typename T>
 T* call_scratch(std::int64_t count) {
+  thread_local AlignedVector<T> scratch;
+  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
+  return scratch.data();
+}
+
+template <typename T>
+T* refinement_scratch(std::int64_t count) {
   thread_local AlignedVector<T> scratch;
   if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
   return scratch.data();

@@ -5,6 +5,7 @@
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/kernels/kernels.h"
 #include "filigree/sparse/product_parts.h"
+#include "filigree/sparse/refinement.h"
 
 namespace filigree::sparse {
 namespace {
@@ -55,6 +56,14 @@ void run_dds(kernels::DdsTask<T> whole, int block) {
   });
 }
 
+// The refined values, in memory that lives until the next call.
+template <typename T>
+const T* refined_values(const Refinement& refinement, const T* values) {
+  T* const fine = refinement_scratch<T>(refinement.pattern().value_count());
+  refinement.refine(values, fine);
+  return fine;
+}
+
 }  // namespace
 
 template <typename T>
@@ -63,6 +72,11 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
   check_view("dds_transposed", "x", x, y.rows, w.columns());
   check_view("dds_transposed", "y", y, y.rows, w.rows());
   if (y.rows == 0) return;
+  if (!kernels::has_token_major(w.block())) {
+    const Refinement& fine = w.refinement();
+    dds_transposed<T>(x, fine.pattern(), refined_values(fine, values), bias, y, accumulate);
+    return;
+  }
   const GroupedBlocks blocks = blocks_by_row(w);
   const bool transpose = kernels::value_order(w.block()) == kernels::ValueOrder::kByInput;
   run_dds<T>({.x = x.data,
@@ -87,6 +101,11 @@ void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixVie
   check_view("dds", "dy", dy, dx.rows, w.rows());
   check_view("dds", "dx", dx, dx.rows, w.columns());
   if (dx.rows == 0) return;
+  if (!kernels::has_token_major(w.block())) {
+    const Refinement& fine = w.refinement();
+    dds<T>(dy, fine.pattern(), refined_values(fine, values), dx, accumulate);
+    return;
+  }
   GroupedBlocks blocks = blocks_by_column(w);
   if (kernels::value_order(w.block()) == kernels::ValueOrder::kByOutput) {
     values = transposed_values<T>(w, blocks, values);

@@ -8,6 +8,7 @@
 #include "filigree/sparse/dsd.h"
 #include "filigree/sparse/product_parts.h"
 #include "filigree/sparse/products.h"
+#include "filigree/sparse/refinement.h"
 
 namespace filigree::sparse {
 namespace {
@@ -21,6 +22,13 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
              const BsrPattern& w, T* gradient, bool accumulate) {
   if (tokens == 0) {
     if (!accumulate) std::fill_n(gradient, w.value_count(), T{0});
+    return;
+  }
+  if (!kernels::has_token_major(w.block())) {
+    const Refinement& fine = w.refinement();
+    T* const fine_gradient = refinement_scratch<T>(w.value_count());
+    run_sdd<T>(dy, x, tokens, fine.pattern(), fine_gradient, false);
+    fine.coarsen(fine_gradient, accumulate, gradient);
     return;
   }
   const kernels::SddKernel<T> kernel = kernels::sdd_kernel<T>(w.block());

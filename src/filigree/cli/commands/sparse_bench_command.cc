@@ -48,12 +48,18 @@ std::vector<std::string> choices(const Names& names) {
   return result;
 }
 
+std::vector<std::string> block_choices() {
+  std::vector<std::string> result;
+  for (const int block : sparse::kBlockSizes) result.push_back(std::to_string(block));
+  return result;
+}
+
 void describe(run::Options& options, Settings& settings) {
   options.section("shape", "Shapes (each list adds a dimension to the grid)");
   options.add("m", &settings.m, "rows of the weights: features out");
   options.add("k", &settings.k, "columns of the weights: features in; same: as many as rows");
   options.add("n", &settings.n, "columns of the activations (samples, tokens)");
-  options.add("block", &settings.block, "side of the square blocks").choices({"1", "4", "8", "16"});
+  options.add("block", &settings.block, "side of the square blocks").choices(block_choices());
   options.add("density", &settings.density, "share of the blocks that exist: 0.1 or 1/16");
   options.add("op", &settings.op, "product: y = w x, or the gradient of x or of w")
       .choices(choices(sparse::kBenchmarkOps));

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "filigree/base/error.h"
+#include "filigree/sparse/bsr_pattern.h"
 
 namespace filigree::models {
 namespace {
@@ -35,8 +36,8 @@ std::int64_t heads_of_usual_size(std::int64_t hidden) {
 void BertConfig::check() const {
   const int b = sparsity.block;
   const bool has_blocks = sparsity.storage != Storage::kDense;
-  if (has_blocks && b != 1 && b != 4 && b != 8 && b != 16) {
-    fail_usage("--block {} is no size of blocks; use 1, 4, 8 or 16", b);
+  if (has_blocks && !sparse::is_block_size(b)) {
+    fail_usage("--block {} is no size of blocks; use {}", b, sparse::block_sizes_text());
   }
   if (hidden % heads != 0) {
     fail_usage("--hidden {} is not divisible by --heads {}; use --heads {}", hidden, heads,

@@ -30,7 +30,7 @@ void PretrainOptions::describe(run::Options& options) {
 
   options.section("sparsity", "Sparsity of the encoder's matrices");
   options.add("density", &density, "share of the blocks that exist, in each matrix; 1 is dense").range(0, 1);
-  options.add("block", &block, "side of the square blocks: 1, 4, 8 or 16").range(1, 16);
+  options.add("block", &block, "side of the square blocks: 1, 2, 4, 8, 16, 32 or 64").range(1, 64);
   options.add("storage", &storage, "keep the blocks alone, or (for comparison) every value with a mask")
       .choices({"sparse", "masked"});
   options

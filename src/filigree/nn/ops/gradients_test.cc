@@ -170,7 +170,7 @@ std::vector<GradientCase> gradient_cases() {
        [=](const auto& in) { return gather_rows(in[0], rows); },
        {random({4, 5}, 1)}},
   };
-  for (const int block : {1, 4, 8, 16}) {
+  for (const int block : {1, 2, 4, 8, 16}) {
     const auto held = pattern(32, 48, block, std::min(9, 32 * 48 / block / block));
     const Tensor values = random({held->pattern->block_count(), block, block}, 4);
     cases.push_back({"bsr_linear",
@@ -270,7 +270,7 @@ TEST(Values, AgreeWithLibTorch) {
 }
 
 TEST(Values, BsrLinearIsADenseProductWithZeros) {
-  for (const int block : {1, 4, 8, 16}) {
+  for (const int block : {1, 2, 4, 8, 16}) {
     const auto held = pattern(64, 48, block, std::min(11, 64 * 48 / block / block));
     const Tensor x = random({37, 48}, 1, at::kFloat);
     const Tensor values = random({held->pattern->block_count(), block, block}, 2, at::kFloat);

@@ -1,4 +1,4 @@
-// dsd for blocks of 4 and more. Vectors hold columns of x and y; weights are broadcast, so that their order
+// dsd for blocks of 2 and more. Vectors hold columns of x and y; weights are broadcast, so that their order
 // within a block does not matter and the transposed product needs no transposed copy.
 #include "filigree/base/simd.h"
 #include "filigree/sparse/kernels/kernels.h"
@@ -26,14 +26,16 @@ void SingleDsd(const DsdTask<float>& task) {
 // Vectors of columns at a time, and rows of y for so many vectors: as many sums as registers hold beside the
 // vectors of x (and, on AVX2, a broadcast weight).
 template <int kBlock>
-constexpr int kPanelVectors = kManyRegisters ? (kBlock == 4 ? 6 : 3) : (kBlock == 16 ? 2 : 3);
+constexpr int kPanelVectors = kManyRegisters ? (kBlock <= 4 ? 6 : 3)
+                                             : (kBlock == 2    ? 4
+                                                : kBlock >= 16 ? 2
+                                                               : 3);
 template <int kBlock, int kVectors>
-constexpr int kTileRows = kManyRegisters  ? (kBlock == 4    ? 4
-                                             : kVectors > 1 ? 8
-                                                            : 16)
-                          : kVectors == 3 ? 4
-                          : kVectors == 2 ? (kBlock < 16 ? 4 : 6)
-                                          : (kBlock < 8 ? kBlock : 8);
+constexpr int kTileRows = kBlock <= 4      ? kBlock
+                          : kManyRegisters ? (kVectors > 1 || kBlock == 8 ? 8 : 16)
+                          : kVectors == 3  ? 4
+                          : kVectors == 2  ? (kBlock < 16 ? 4 : 6)
+                                           : 8;
 
 // Bytes of weights of the blocks that several tiles of rows take in turn: their weights and their rows of x
 // stay in L1 meanwhile.
@@ -42,9 +44,14 @@ constexpr std::int64_t kChunkBytes = 8192;
 // How many blocks ahead weights are fetched into L1, and rows of x, which the hardware finds by itself where
 // a block has many.
 template <int kBlock>
-constexpr std::int64_t kAheadWeights = kBlock == 4 ? 16 : 8;
+constexpr std::int64_t kAheadWeights = kBlock <= 4    ? 16
+                                       : kBlock <= 16 ? 8
+                                                      : 1;
 template <int kBlock>
-constexpr std::int64_t kAheadInputs = kBlock == 16 ? 0 : 2;
+constexpr std::int64_t kAheadInputs = kBlock >= 16 ? 0 : 2;
+// Inputs of a block in one straight run of instructions.
+template <int kBlock>
+constexpr int kUnrolledInputs = kBlock < 16 ? kBlock : 16;
 
 // What is multiplied at a time: all groups of a task, with some of the rows of x.
 template <class L>
@@ -74,24 +81,25 @@ HWY_INLINE void FetchLines(const void* from) {
   FILIGREE_UNROLL for (int i = 0; i < kBytes; i += kCacheLine) __builtin_prefetch(line + i, 0, 3);
 }
 
-// kRows rows, from kRow on, of the products of the blocks [begin, end): y += w x.
-template <class L, int kBlock, int kVectors, int kRow, int kRows, bool kTransposed, typename Out>
-HWY_INLINE void Tile(const Part<L>& part, std::int64_t begin, std::int64_t end, Output<Out> y, bool zero,
-                     const typename L::Element* bias) {
+// kRows rows, from `row` on, of the products of the blocks [begin, end): y += w x.
+template <class L, int kBlock, int kVectors, int kRows, bool kTransposed, typename Out>
+HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, std::int64_t end,
+                     Output<Out> y, bool zero, const typename L::Element* bias) {
   using Element = typename L::Element;
   const Full d;
   const DsdTask<Element>& task = part.task;
   constexpr int kWidth = kVectors * kLanes;
   constexpr int kSteps = kBlock / L::kInputs;
+  constexpr int kUnrolled = kUnrolledInputs<kBlock> / L::kInputs;
   FullVec sum[kRows][kVectors];
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
     FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-      sum[r][v] = zero ? hn::Zero(d) : LoadFloats(y.data + (kRow + r) * y.stride + v * kLanes);
+      sum[r][v] = zero ? hn::Zero(d) : LoadFloats(y.data + (row + r) * y.stride + v * kLanes);
     }
   }
   if (bias != nullptr) {
     FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-      const auto start = hn::Set(d, static_cast<float>(bias[kRow + r]));
+      const auto start = hn::Set(d, static_cast<float>(bias[row + r]));
       FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Add(start, sum[r][v]);
     }
   }
@@ -99,50 +107,54 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t begin, std::int64_t end, 
   constexpr int kPerStep = kTransposed ? kBlock * L::kInputs : L::kInputs;
   constexpr int kValues = kBlock * kBlock;
   for (std::int64_t q = begin; q < end; ++q) {
-    const Element* w = task.values + task.blocks.position(q) * kValues + kRow * kPerRow;
+    const Element* w = task.values + task.blocks.position(q) * kValues + row * kPerRow;
     const float* x = part.x + std::int64_t{task.blocks.others[q]} * (kSteps * kWidth);
     {
       // Each tile of a block fetches its share of another's weights.
       constexpr int kBytes = kValues * static_cast<int>(sizeof(Element)) * kRows / kBlock;
       const std::int64_t ahead =
           q + kAheadWeights<kBlock> < part.last_block ? q + kAheadWeights<kBlock> : part.last_block;
-      FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + kRow * kBlock);
+      FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + row * kBlock);
     }
     constexpr std::int64_t kAheadX = kAheadInputs<kBlock>;
-    if constexpr (kRow == 0 && kAheadX != 0) {
+    if (kAheadX != 0 && row == 0) {
       const std::int64_t ahead = q + kAheadX < part.last_block ? q + kAheadX : part.last_block;
       FetchLines<kSteps * kWidth * 4>(part.x + std::int64_t{task.blocks.others[ahead]} * (kSteps * kWidth));
     }
-    FILIGREE_UNROLL for (int i = 0; i < kSteps; ++i) {
-      FullVec input[kVectors];
-      FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-        input[v] = hn::Load(d, x + i * kWidth + v * kLanes);
-      }
-      FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-        const auto weight = L::Broadcast(w + r * kPerRow + i * kPerStep);
+    for (int first = 0; first < kSteps;
+         first += kUnrolled, w += kUnrolled * kPerStep, x += kUnrolled * kWidth) {
+      FILIGREE_UNROLL for (int i = 0; i < kUnrolled; ++i) {
+        FullVec input[kVectors];
         FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-          sum[r][v] = L::MulAdd(weight, input[v], sum[r][v]);
+          input[v] = hn::Load(d, x + i * kWidth + v * kLanes);
+        }
+        FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
+          const auto weight = L::Broadcast(w + r * kPerRow + i * kPerStep);
+          FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
+            sum[r][v] = L::MulAdd(weight, input[v], sum[r][v]);
+          }
         }
       }
     }
   }
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
     FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-      StoreFloats(sum[r][v], y.data + (kRow + r) * y.stride + v * kLanes);
+      StoreFloats(sum[r][v], y.data + (row + r) * y.stride + v * kLanes);
     }
   }
 }
 
 // All rows of a group, tile by tile.
-template <class L, int kBlock, int kVectors, int kRow, bool kTransposed, typename Out>
+template <class L, int kBlock, int kVectors, bool kTransposed, typename Out>
 HWY_INLINE void Tiles(const Part<L>& part, std::int64_t begin, std::int64_t end, Output<Out> y, bool zero,
                       const typename L::Element* bias) {
-  constexpr int kLeft = kBlock - kRow;
-  constexpr int kMost = kTileRows<kBlock, kVectors>;
-  constexpr int kRows = kLeft < kMost ? kLeft : kMost;
-  Tile<L, kBlock, kVectors, kRow, kRows, kTransposed>(part, begin, end, y, zero, bias);
-  if constexpr (kRow + kRows < kBlock) {
-    Tiles<L, kBlock, kVectors, kRow + kRows, kTransposed>(part, begin, end, y, zero, bias);
+  constexpr int kRows = kTileRows<kBlock, kVectors>;
+  constexpr int kRest = kBlock % kRows;
+  for (std::int64_t row = 0; row + kRows <= kBlock; row += kRows) {
+    Tile<L, kBlock, kVectors, kRows, kTransposed>(part, row, begin, end, y, zero, bias);
+  }
+  if constexpr (kRest != 0) {
+    Tile<L, kBlock, kVectors, kRest, kTransposed>(part, kBlock - kRest, begin, end, y, zero, bias);
   }
 }
 
@@ -152,7 +164,8 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, s
                       Output<Out> y) {
   using Element = typename L::Element;
   constexpr bool kOneTile = kTileRows<kBlock, kVectors> >= kBlock;
-  constexpr std::int64_t kChunk = kChunkBytes / static_cast<std::int64_t>(kBlock * kBlock * sizeof(Element));
+  constexpr std::int64_t kBlockBytes = kBlock * kBlock * sizeof(Element);
+  constexpr std::int64_t kChunk = kChunkBytes < kBlockBytes ? 1 : kChunkBytes / kBlockBytes;
   const DsdTask<Element>& task = part.task;
   const Element* bias = part.first && task.bias != nullptr ? task.bias + g * kBlock : nullptr;
   bool zero = part.first && !task.accumulate;
@@ -160,7 +173,7 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, s
     // Sums are kept in full between chunks: not where y is stored in fewer bits.
     const bool whole = kOneTile || sizeof(Out) < sizeof(float) || begin + kChunk + kChunk / 2 > end;
     const std::int64_t stop = whole ? end : begin + kChunk;
-    Tiles<L, kBlock, kVectors, 0, kTransposed>(part, begin, stop, y, zero, bias);
+    Tiles<L, kBlock, kVectors, kTransposed>(part, begin, stop, y, zero, bias);
     begin = stop;
     zero = false;
     bias = nullptr;
@@ -283,12 +296,18 @@ template <int kBlock>
 void PairDsd(const DsdTask<BFloat16>&) {}
 #endif
 
+void Dsd2(const DsdTask<float>& task) { SingleDsd<2>(task); }
 void Dsd4(const DsdTask<float>& task) { SingleDsd<4>(task); }
 void Dsd8(const DsdTask<float>& task) { SingleDsd<8>(task); }
 void Dsd16(const DsdTask<float>& task) { SingleDsd<16>(task); }
+void Dsd32(const DsdTask<float>& task) { SingleDsd<32>(task); }
+void Dsd64(const DsdTask<float>& task) { SingleDsd<64>(task); }
+void PairDsd2(const DsdTask<BFloat16>& task) { PairDsd<2>(task); }
 void PairDsd4(const DsdTask<BFloat16>& task) { PairDsd<4>(task); }
 void PairDsd8(const DsdTask<BFloat16>& task) { PairDsd<8>(task); }
 void PairDsd16(const DsdTask<BFloat16>& task) { PairDsd<16>(task); }
+void PairDsd32(const DsdTask<BFloat16>& task) { PairDsd<32>(task); }
+void PairDsd64(const DsdTask<BFloat16>& task) { PairDsd<64>(task); }
 
 }  // namespace
 }  // namespace filigree::sparse::kernels::HWY_NAMESPACE
@@ -298,28 +317,40 @@ HWY_AFTER_NAMESPACE();
 namespace filigree::sparse::kernels {
 namespace {
 
+HWY_EXPORT(Dsd2);
 HWY_EXPORT(Dsd4);
 HWY_EXPORT(Dsd8);
 HWY_EXPORT(Dsd16);
+HWY_EXPORT(Dsd32);
+HWY_EXPORT(Dsd64);
+HWY_EXPORT(PairDsd2);
 HWY_EXPORT(PairDsd4);
 HWY_EXPORT(PairDsd8);
 HWY_EXPORT(PairDsd16);
+HWY_EXPORT(PairDsd32);
+HWY_EXPORT(PairDsd64);
 
 }  // namespace
 
 DsdKernel<float> simd_dsd(int block) {
   switch (block) {
+    case 2: return FILIGREE_SIMD(Dsd2);
     case 4: return FILIGREE_SIMD(Dsd4);
     case 8: return FILIGREE_SIMD(Dsd8);
-    default: return FILIGREE_SIMD(Dsd16);
+    case 16: return FILIGREE_SIMD(Dsd16);
+    case 32: return FILIGREE_SIMD(Dsd32);
+    default: return FILIGREE_SIMD(Dsd64);
   }
 }
 
 DsdKernel<BFloat16> pair_dsd(int block) {
   switch (block) {
+    case 2: return FILIGREE_SIMD(PairDsd2);
     case 4: return FILIGREE_SIMD(PairDsd4);
     case 8: return FILIGREE_SIMD(PairDsd8);
-    default: return FILIGREE_SIMD(PairDsd16);
+    case 16: return FILIGREE_SIMD(PairDsd16);
+    case 32: return FILIGREE_SIMD(PairDsd32);
+    default: return FILIGREE_SIMD(PairDsd64);
   }
 }
 

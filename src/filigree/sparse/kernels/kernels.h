@@ -146,6 +146,9 @@ using DsdKernel = void (*)(const DsdTask<T>&);
 template <typename T>
 using SddKernel = void (*)(const SddTask<T>&);
 
+// Whether dds and sdd have kernels for a block size. dsd has them for all.
+constexpr bool has_token_major(int block) { return block == 1 || (block >= 4 && block <= 16); }
+
 // Tokens per tile that a dds kernel copies at once: at most this many.
 constexpr std::int64_t max_tile_tokens(int block) { return block == 1 ? 64 : 16; }
 // Tasks of a multiple of this many tokens leave no part of a tile, on any instruction set.

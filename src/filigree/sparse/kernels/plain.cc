@@ -88,9 +88,12 @@ template <typename T>
 DsdKernel<T> plain_dsd(int block) {
   switch (block) {
     case 1: return dsd<T, 1>;
+    case 2: return dsd<T, 2>;
     case 4: return dsd<T, 4>;
     case 8: return dsd<T, 8>;
-    default: return dsd<T, 16>;
+    case 16: return dsd<T, 16>;
+    case 32: return dsd<T, 32>;
+    default: return dsd<T, 64>;
   }
 }
 

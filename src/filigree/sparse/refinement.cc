@@ -1,0 +1,81 @@
+#include "filigree/sparse/refinement.h"
+
+#include "filigree/base/parallel.h"
+
+namespace filigree::sparse {
+namespace {
+
+int fine_block(int coarse) { return coarse > 16 ? 16 : 1; }
+
+BsrPattern cut(const BsrPattern& coarse) {
+  const int fine = fine_block(coarse.block());
+  const std::int32_t factor = coarse.block() / fine;
+  std::vector<std::int32_t> offsets{0};
+  std::vector<std::int32_t> columns;
+  offsets.reserve(static_cast<std::size_t>(coarse.block_rows() * factor) + 1);
+  columns.reserve(static_cast<std::size_t>(coarse.block_count() * factor * factor));
+  for (std::int64_t r = 0; r < coarse.block_rows(); ++r) {
+    for (std::int32_t i = 0; i < factor; ++i) {
+      for (std::int32_t p = coarse.row_offsets()[r]; p < coarse.row_offsets()[r + 1]; ++p) {
+        for (std::int32_t j = 0; j < factor; ++j) columns.push_back(coarse.column_indices()[p] * factor + j);
+      }
+      offsets.push_back(static_cast<std::int32_t>(columns.size()));
+    }
+  }
+  return {coarse.rows(), coarse.columns(), fine, std::move(offsets), std::move(columns)};
+}
+
+}  // namespace
+
+Refinement::Refinement(const BsrPattern& coarse) : coarse_block_(coarse.block()), fine_(cut(coarse)) {
+  const std::int64_t fine = fine_.block();
+  const std::int64_t factor = coarse_block_ / fine;
+  places_.reserve(static_cast<std::size_t>(fine_.block_count()));
+  for (std::int64_t r = 0; r < coarse.block_rows(); ++r) {
+    for (std::int64_t i = 0; i < factor; ++i) {
+      for (std::int64_t p = coarse.row_offsets()[r]; p < coarse.row_offsets()[r + 1]; ++p) {
+        for (std::int64_t j = 0; j < factor; ++j) {
+          places_.push_back((p * coarse_block_ + i * fine) * coarse_block_ + j * fine);
+        }
+      }
+    }
+  }
+}
+
+template <typename Body>
+void Refinement::for_each_block(const Body& body) const {
+  const std::int64_t blocks_per_task = (1 << 14) / (fine_.block() * fine_.block());
+  parallel_chunks(fine_.block_count(), blocks_per_task, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t q = begin; q < end; ++q) body(q, places_[static_cast<std::size_t>(q)]);
+  });
+}
+
+template <typename T>
+void Refinement::refine(const T* coarse, T* fine) const {
+  const std::int64_t b = fine_.block();
+  for_each_block([&](std::int64_t q, std::int64_t place) {
+    for (std::int64_t i = 0; i < b; ++i) {
+      for (std::int64_t j = 0; j < b; ++j) fine[(q * b + i) * b + j] = coarse[place + i * coarse_block_ + j];
+    }
+  });
+}
+
+template <typename T>
+void Refinement::coarsen(const T* fine, bool accumulate, T* coarse) const {
+  const std::int64_t b = fine_.block();
+  for_each_block([&](std::int64_t q, std::int64_t place) {
+    for (std::int64_t i = 0; i < b; ++i) {
+      for (std::int64_t j = 0; j < b; ++j) {
+        T& to = coarse[place + i * coarse_block_ + j];
+        to = (accumulate ? to : T{0}) + fine[(q * b + i) * b + j];
+      }
+    }
+  });
+}
+
+template void Refinement::refine<float>(const float*, float*) const;
+template void Refinement::refine<double>(const double*, double*) const;
+template void Refinement::coarsen<float>(const float*, bool, float*) const;
+template void Refinement::coarsen<double>(const double*, bool, double*) const;
+
+}  // namespace filigree::sparse
