@@ -5,6 +5,7 @@
 //
 #include <memory>
 
+#include "filigree/nn/views.h"
 #include "filigree/sparse/bsr_pattern.h"
 
 namespace filigree::nn {
@@ -22,6 +23,18 @@ using BsrPatternRef = c10::intrusive_ptr<BsrPatternHolder>;
 
 inline BsrPatternRef hold(std::shared_ptr<const sparse::BsrPattern> pattern) {
   return c10::make_intrusive<BsrPatternHolder>(std::move(pattern));
+}
+
+// The elements of contiguous values of a pattern, [blocks, block, block]. Errors (usage): any others.
+template <typename T>
+const T* values_of(const Tensor& values, const sparse::BsrPattern& pattern, const char* what) {
+  check_cpu(values, what);
+  const std::int64_t b = pattern.block();
+  if (values.sizes() != at::IntArrayRef({pattern.block_count(), b, b}) || !values.is_contiguous()) {
+    fail_usage("{}: wanted contiguous values of {} x {} x {}, got {} of them", what, pattern.block_count(), b,
+               b, values.numel());
+  }
+  return values.data_ptr<T>();
 }
 
 }  // namespace filigree::nn

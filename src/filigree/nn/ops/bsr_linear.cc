@@ -28,17 +28,6 @@ class BsrLinear : public torch::autograd::Function<BsrLinear> {
   }
 };
 
-template <typename T>
-const T* values_of(const Tensor& values, const sparse::BsrPattern& pattern) {
-  check_cpu(values, "bsr_linear values");
-  const std::int64_t b = pattern.block();
-  if (values.sizes() != at::IntArrayRef({pattern.block_count(), b, b}) || !values.is_contiguous()) {
-    fail_usage("bsr_linear: wanted contiguous values of {} x {} x {}, got {} of them", pattern.block_count(),
-               b, b, values.numel());
-  }
-  return values.data_ptr<T>();
-}
-
 }  // namespace
 
 Tensor bsr_linear(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern,
@@ -52,7 +41,7 @@ Tensor bsr_linear_forward(const Tensor& x, const Tensor& values, const BsrPatter
   Tensor y = at::empty({x.size(0), w.rows()}, x.options());
   with_real_type(x, "bsr_linear", [&](auto zero) {
     using T = decltype(zero);
-    sparse::dds_transposed<T>(matrix_of<const T>(x, "bsr_linear"), w, values_of<T>(values, w),
+    sparse::dds_transposed<T>(matrix_of<const T>(x, "bsr_linear"), w, values_of<T>(values, w, "bsr_linear"),
                               vector_of<const T>(bias, w.rows(), "bsr_linear bias"),
                               matrix_of<T>(y, "bsr_linear"));
   });
@@ -64,7 +53,7 @@ Tensor bsr_linear_grad_input(const Tensor& grad, const Tensor& values, const Bsr
   Tensor dx = at::empty({grad.size(0), w.columns()}, grad.options());
   with_real_type(grad, "bsr_linear", [&](auto zero) {
     using T = decltype(zero);
-    sparse::dds<T>(matrix_of<const T>(grad, "bsr_linear"), w, values_of<T>(values, w),
+    sparse::dds<T>(matrix_of<const T>(grad, "bsr_linear"), w, values_of<T>(values, w, "bsr_linear"),
                    matrix_of<T>(dx, "bsr_linear"));
   });
   return dx;

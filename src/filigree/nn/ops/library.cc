@@ -2,11 +2,14 @@
 // library that holds this file gives torch.ops.filigree.* and torch.classes.filigree.BsrPattern.
 #include "filigree/nn/torch.h"
 //
+#include "filigree/base/parallel.h"
+#include "filigree/dense/gemm.h"
 #include "filigree/nn/bsr_pattern.h"
 #include "filigree/nn/ops/add_layer_norm.h"
 #include "filigree/nn/ops/attention.h"
 #include "filigree/nn/ops/bias_gelu.h"
 #include "filigree/nn/ops/bsr_linear.h"
+#include "filigree/nn/ops/bsr_matrix.h"
 #include "filigree/nn/ops/cross_entropy.h"
 #include "filigree/nn/ops/embedding.h"
 #include "filigree/nn/ops/linear.h"
@@ -14,6 +17,8 @@
 
 namespace filigree::nn {
 namespace {
+
+constexpr std::int64_t kMostThreads = 4096;
 
 std::vector<std::int32_t> to_vector(const Tensor& tensor) {
   const Tensor ints = tensor.to(at::kInt).contiguous();
@@ -60,6 +65,8 @@ TORCH_LIBRARY(filigree, library) {
       .def(torch::init(&make_pattern))
       .def("rows", [](const BsrPatternRef& self) { return self->pattern->rows(); })
       .def("columns", [](const BsrPatternRef& self) { return self->pattern->columns(); })
+      .def("block_count", [](const BsrPatternRef& self) { return self->pattern->block_count(); })
+      .def("density", [](const BsrPatternRef& self) { return self->pattern->density(); })
       .def("block",
            [](const BsrPatternRef& self) { return static_cast<std::int64_t>(self->pattern->block()); })
       .def("row_offsets", [](const BsrPatternRef& self) { return to_tensor(self->pattern->row_offsets()); })
@@ -75,6 +82,29 @@ TORCH_LIBRARY(filigree, library) {
           [](std::tuple<std::int64_t, std::int64_t, std::int64_t, Tensor, Tensor> state) {
             return std::apply(make_pattern, state);
           });
+
+  // Threads of all ops here, dense products included; 0 means all cores.
+  library.def("set_num_threads(int threads) -> ()", [](std::int64_t threads) {
+    if (threads < 0 || threads > kMostThreads) fail_usage("{} is no number of threads", threads);
+    set_thread_count(static_cast<int>(threads));
+    dense::set_blas_threads();
+  });
+
+  // Matrices; none has a gradient.
+  library.def(
+      "bsr_from_dense(Tensor weight, float density, int block) -> "
+      "(__torch__.torch.classes.filigree.BsrPattern, Tensor)",
+      torch::dispatch(c10::DispatchKey::CPU, &Part<&bsr_from_dense>::call));
+  library.def("bsr_to_dense(Tensor values, __torch__.torch.classes.filigree.BsrPattern pattern) -> Tensor",
+              torch::dispatch(c10::DispatchKey::CPU, &Part<&bsr_to_dense>::call));
+  library.def(
+      "bsr_random(int rows, int columns, int block, float density, int seed) -> "
+      "__torch__.torch.classes.filigree.BsrPattern",
+      &bsr_random);
+  library.def(
+      "bsr_move(Tensor values, __torch__.torch.classes.filigree.BsrPattern before, "
+      "__torch__.torch.classes.filigree.BsrPattern after) -> Tensor",
+      torch::dispatch(c10::DispatchKey::CPU, &Part<&bsr_move>::call));
 
   // With autograd.
   library.def("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor");

@@ -1,0 +1,196 @@
+import copy
+import io
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import filigree
+from filigree import SparseLinear, sparsify
+
+BLOCKS = [1, 2, 4, 8, 16, 32, 64]
+
+
+@pytest.fixture(autouse=True)
+def seed():
+    torch.manual_seed(1)
+
+
+def close(a, b):
+    torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_is_a_dense_layer_with_zeros(block):
+    layer = SparseLinear(128, 192, density=0.2, block=block)
+    dense = layer.to_dense()
+    for shape in [(128,), (3, 128), (2, 5, 128), (0, 128)]:
+        x = torch.randn(shape)
+        close(layer(x), dense(x))
+    assert layer.values.numel() == round(0.2 * 128 * 192 / block**2) * block**2
+
+
+@pytest.mark.parametrize("block", [1, 2, 4, 8, 16])
+def test_gradients_agree_with_finite_differences(block):
+    layer = SparseLinear(32, 16, density=0.4, block=block, dtype=torch.float64)
+    x = torch.randn(3, 32, dtype=torch.float64, requires_grad=True)
+
+    def product(x, values, bias):
+        return torch.ops.filigree.bsr_linear(x, values, layer.pattern, bias)
+
+    assert torch.autograd.gradcheck(product, (x, layer.values, layer.bias))
+
+
+def test_gradients_are_those_of_the_dense_layer():
+    layer = SparseLinear(64, 32, density=0.3, block=8)
+    dense = layer.to_dense()
+    mask = dense.weight.ne(0)
+    x, y = torch.randn(2, 7, 64, requires_grad=True), torch.randn(2, 7, 64, requires_grad=True)
+    y.data.copy_(x.data)
+    layer(x).sin().sum().backward()
+    dense(y).sin().sum().backward()
+    close(x.grad, y.grad)
+    close(layer.bias.grad, dense.bias.grad)
+    close(torch.ops.filigree.bsr_to_dense(layer.values.grad, layer.pattern), dense.weight.grad * mask)
+
+
+def test_from_dense_keeps_the_largest_blocks():
+    linear = nn.Linear(64, 64)
+    layer = SparseLinear.from_dense(linear, density=0.25, block=16)
+    assert layer.density == 0.25
+    sums = linear.weight.detach().abs().reshape(4, 16, 4, 16).sum((1, 3)).flatten()
+    kept = layer.to_dense().weight.detach().abs().reshape(4, 16, 4, 16).sum((1, 3)).flatten() > 0
+    assert set(sums.topk(4).indices.tolist()) == set(kept.nonzero().flatten().tolist())
+    full = SparseLinear.from_dense(linear, density=1.0, block=16)
+    x = torch.randn(5, 64)
+    close(full(x), linear(x))
+
+
+def test_learns():
+    target = SparseLinear(64, 32, density=0.2, block=8, bias=False)
+    x = torch.randn(256, 64)
+    y = target(x).detach()
+    layer = copy.deepcopy(target)
+    with torch.no_grad():
+        layer.values.zero_()
+    optimizer = torch.optim.Adam(layer.parameters(), lr=0.05)
+    for _ in range(200):
+        optimizer.zero_grad()
+        loss = (layer(x) - y).pow(2).mean()
+        loss.backward()
+        optimizer.step()
+    assert loss < 1e-3 * y.pow(2).mean()
+
+
+def test_state_and_pattern_survive_saving():
+    layer = SparseLinear(64, 48, density=0.3, block=8)
+    x = torch.randn(5, 64)
+    expected = layer(x)
+    # Into a layer with another pattern, and another number of blocks.
+    for density in [0.3, 0.6]:
+        other = SparseLinear(64, 48, density=density, block=8)
+        saved = io.BytesIO()
+        torch.save(layer.state_dict(), saved)
+        saved.seek(0)
+        other.load_state_dict(torch.load(saved))
+        assert torch.equal(other(x), expected)
+    assert torch.equal(pickle.loads(pickle.dumps(layer))(x), expected)
+    twin = copy.deepcopy(layer)
+    assert torch.equal(twin(x), expected)
+    twin.values.data.zero_()
+    assert torch.equal(layer(x), expected)
+    with pytest.raises(RuntimeError):
+        SparseLinear(64, 64, density=0.3, block=8).load_state_dict(layer.state_dict())
+
+
+def test_a_new_pattern_keeps_what_stays_and_moves_the_optimizer():
+    layer = SparseLinear(64, 64, density=0.5, block=16, bias=False)
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=0.01)
+    for _ in range(3):
+        optimizer.zero_grad()
+        layer(torch.randn(8, 64)).pow(2).sum().backward()
+        optimizer.step()
+    weight = layer.to_dense().weight.detach()
+    moment = torch.ops.filigree.bsr_to_dense(optimizer.state[layer.values]["exp_avg"], layer.pattern)
+    pattern = torch.ops.filigree.bsr_random(64, 64, 16, 0.75, 5)
+    layer.set_pattern(pattern, optimizer)
+    mask = torch.ops.filigree.bsr_to_dense(torch.ones(pattern.block_count(), 16, 16), pattern)
+    assert torch.equal(layer.to_dense().weight.detach(), weight * mask)
+    after = torch.ops.filigree.bsr_to_dense(optimizer.state[layer.values]["exp_avg"], layer.pattern)
+    assert torch.equal(after, moment * mask)
+    layer(torch.randn(8, 64)).sum().backward()
+    optimizer.step()
+
+
+def test_sparsify_replaces_what_fits():
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Sequential(nn.Linear(128, 64)), nn.Linear(64, 10))
+    x = torch.randn(4, 64)
+    expected = model(x)
+    assert sparsify(model, density=1.0, block=16, only=lambda name, layer: name != "0") == 1
+    close(model(x), expected)
+    assert sparsify(model, density=0.5, block=16) == 1
+    assert [type(model[0]), type(model[2][0]), type(model[3])] == [SparseLinear, SparseLinear, nn.Linear]
+
+
+def test_sparsify_serves_transformers():
+    layer = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2).eval()
+    x = torch.randn(2, 5, 64)
+    expected = model(x)
+    assert sparsify(model, density=1.0, block=16) == 4
+    close(model(x), expected)
+    with torch.no_grad():
+        close(model(x), expected)
+
+
+def test_results_do_not_depend_on_the_number_of_threads():
+    layer = SparseLinear(256, 256, density=0.3, block=16)
+    x = torch.randn(300, 256)
+    threads = torch.get_num_threads()
+    results = []
+    for count in [1, 2, 3]:
+        torch.set_num_threads(count)
+        results.append(layer(x))
+    torch.set_num_threads(threads)
+    assert torch.equal(results[0], results[1]) and torch.equal(results[0], results[2])
+
+
+@pytest.mark.parametrize("make, text", [
+    (lambda: SparseLinear(64, 60, 0.5, 16), "16"),
+    (lambda: SparseLinear(64, 64, 0.5, 3), "block size of 3"),
+    (lambda: SparseLinear(64, 64, 0.0, 16), "density"),
+    (lambda: SparseLinear(64, 64, 1.5, 16), "density"),
+    (lambda: SparseLinear(64, 64)(torch.randn(3, 65)), "64 features"),
+    (lambda: SparseLinear(64, 64)(torch.randn(3, 64).half()), "float16"),
+    (lambda: SparseLinear(64, 64).set_pattern(torch.ops.filigree.bsr_random(64, 32, 16, 0.5, 1)), "does not follow"),
+    (lambda: torch.classes.filigree.BsrPattern(16, 16, 16, torch.tensor([0, 1]), torch.tensor([7])), "block column 7"),
+    (lambda: torch.ops.filigree.set_num_threads(-1), "threads"),
+])
+def test_says_what_is_wrong(make, text):
+    with pytest.raises((RuntimeError, ValueError), match=text):
+        make()
+
+
+def test_second_derivatives_are_refused():
+    layer = SparseLinear(16, 16)
+    x = torch.randn(2, 16, requires_grad=True)
+    (gradient,) = torch.autograd.grad(layer(x).pow(2).sum(), x, create_graph=False)
+    with pytest.raises(RuntimeError, match="second derivatives"):
+        torch.autograd.grad(layer(x).pow(2).sum(), x, create_graph=True)
+
+
+def test_conversions_refuse_to_cut_gradients():
+    weight = torch.randn(16, 16, requires_grad=True)
+    with pytest.raises(RuntimeError, match="no_grad"):
+        torch.ops.filigree.bsr_from_dense(weight, 0.5, 8)
+
+
+def test_a_missing_library_is_named():
+    environment = dict(os.environ, FILIGREE_LIBRARY="/nonexistent/libfiligree_torch.so")
+    done = subprocess.run([sys.executable, "-c", "import filigree"], env=environment, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "there is no /nonexistent/libfiligree_torch.so" in done.stderr

@@ -1,0 +1,82 @@
+#include "filigree/nn/ops/bsr_matrix.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "filigree/base/philox.h"
+#include "filigree/nn/views.h"
+#include "filigree/sparse/conversion.h"
+
+namespace filigree::nn {
+namespace {
+
+// A block size beyond int is no block size: BsrPattern says so.
+int to_int(std::int64_t block) {
+  return static_cast<int>(std::clamp<std::int64_t>(block, -1, std::numeric_limits<int>::max()));
+}
+
+}  // namespace
+
+std::tuple<BsrPatternRef, Tensor> bsr_from_dense(const Tensor& weight, double density, std::int64_t block) {
+  return with_real_type(weight, "bsr_from_dense", [&](auto zero) -> std::tuple<BsrPatternRef, Tensor> {
+    using T = decltype(zero);
+    sparse::BsrMatrix<T> matrix =
+        sparse::bsr_from_dense<T>(matrix_of<const T>(weight, "bsr_from_dense"), to_int(block), density);
+    Tensor values = at::empty({matrix.pattern.block_count(), block, block}, weight.options());
+    std::copy(matrix.values.begin(), matrix.values.end(), values.data_ptr<T>());
+    return {c10::make_intrusive<BsrPatternHolder>(std::move(matrix.pattern)), values};
+  });
+}
+
+Tensor bsr_to_dense(const Tensor& values, const BsrPatternRef& pattern) {
+  const sparse::BsrPattern& w = *pattern->pattern;
+  Tensor dense = at::zeros({w.rows(), w.columns()}, values.options());
+  with_real_type(values, "bsr_to_dense", [&](auto zero) {
+    using T = decltype(zero);
+    const T* from = values_of<T>(values, w, "bsr_to_dense");
+    T* to = dense.data_ptr<T>();
+    const std::int64_t b = w.block();
+    w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
+      for (std::int64_t i = 0; i < b; ++i) {
+        std::copy_n(from + (p * b + i) * b, b, to + (r * b + i) * w.columns() + c * b);
+      }
+    });
+  });
+  return dense;
+}
+
+BsrPatternRef bsr_random(std::int64_t rows, std::int64_t columns, std::int64_t block, double density,
+                         std::int64_t seed) {
+  const std::int64_t count = sparse::block_count_for_density(rows, columns, to_int(block), density);
+  Philox random(static_cast<std::uint64_t>(seed), Purpose::kPattern);
+  return c10::make_intrusive<BsrPatternHolder>(
+      sparse::BsrPattern::random(rows, columns, to_int(block), count, random));
+}
+
+Tensor bsr_move(const Tensor& values, const BsrPatternRef& from, const BsrPatternRef& to) {
+  const sparse::BsrPattern& before = *from->pattern;
+  const sparse::BsrPattern& after = *to->pattern;
+  if (before.rows() != after.rows() || before.columns() != after.columns() ||
+      before.block() != after.block()) {
+    fail_usage("bsr_move: a pattern of {} x {} with blocks of {} does not follow one of {} x {} with {}",
+               after.rows(), after.columns(), after.block(), before.rows(), before.columns(), before.block());
+  }
+  const std::int64_t b = before.block();
+  Tensor moved = at::zeros({after.block_count(), b, b}, values.options());
+  with_real_type(values, "bsr_move", [&](auto zero) {
+    using T = decltype(zero);
+    const T* source = values_of<T>(values, before, "bsr_move");
+    T* target = moved.data_ptr<T>();
+    after.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
+      const auto columns = before.column_indices();
+      const auto first = columns.begin() + before.row_offsets()[r];
+      const auto last = columns.begin() + before.row_offsets()[r + 1];
+      const auto found = std::lower_bound(first, last, c);
+      if (found == last || *found != c) return;
+      std::copy_n(source + (found - columns.begin()) * b * b, b * b, target + p * b * b);
+    });
+  });
+  return moved;
+}
+
+}  // namespace filigree::nn
