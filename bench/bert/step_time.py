@@ -8,13 +8,18 @@ both see the same machine; the medians over rounds are printed as a Markdown tab
 """
 import argparse
 import json
+import os
+import sys
 import statistics
 import subprocess
 import time
 
 import torch_bert
 
-torch_bert.load_openblas_openmp()
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import openblas  # noqa: E402
+
+openblas.load_openblas_openmp()
 
 import torch  # noqa: E402
 
@@ -71,7 +76,7 @@ def main():
     ratio = statistics.median(o["ratio"] for o in ours)
     peer = min(statistics.median(times) for times in peers.values())
     flops = ours[0]["dense_step_flops"]
-    print(f"CPU: {ours[0]['cpu']}, {args.threads} threads; PyTorch {torch.__version__}, {torch_bert.loaded_blas()}")
+    print(f"CPU: {ours[0]['cpu']}, {args.threads} threads; PyTorch {torch.__version__}, {openblas.loaded_blas()}")
     print(f"L={args.layers} H={args.hidden} S={args.sequence} batch {args.batch}, vocabulary {args.vocabulary}, "
           f"{args.predictions} predictions, density {args.density}, blocks of {args.block}\n")
     print("| step | ms | GFLOP/s | against |")

@@ -1,37 +1,10 @@
 """BERT pre-training in plain PyTorch: the peer of `filigree bert pretrain` (dense, post-norm, no dropout).
 
-Written for Debian's python3-torch (1.13); needs nothing else but numpy. `load_openblas_openmp` must run before
-torch is imported.
+Written for Debian's python3-torch (1.13); needs nothing else but numpy. support/openblas.py must run before torch is
+imported.
 """
-import glob
 import json
-import os
 import struct
-import sys
-
-
-def load_openblas_openmp():
-    """Restarts this script with OpenBLAS's OpenMP build first, so that torch runs at its best."""
-    folders = glob.glob("/usr/lib/*/openblas-openmp")
-    path = os.environ.get("LD_LIBRARY_PATH", "")
-    if folders and folders[0] not in path.split(":"):
-        os.environ["LD_LIBRARY_PATH"] = ":".join([folders[0]] + ([path] if path else []))
-        os.execv(sys.executable, [sys.executable] + sys.argv)
-
-
-def loaded_blas():
-    """The OpenBLAS of this process and how it threads."""
-    import ctypes
-
-    names = {0: "sequential", 1: "pthreads", 2: "OpenMP"}
-    with open("/proc/self/maps") as maps:
-        paths = sorted({line.split()[-1] for line in maps if "openblas" in line and ".so" in line})
-    for path in paths:
-        try:
-            return f"{path} ({names[ctypes.CDLL(path).openblas_get_parallel()]})"
-        except AttributeError:
-            continue
-    return "no OpenBLAS: " + ", ".join(paths)
 
 
 def read_safetensors(path):

@@ -17,7 +17,10 @@ import tempfile
 
 import torch_bert
 
-torch_bert.load_openblas_openmp()
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+import openblas  # noqa: E402
+
+openblas.load_openblas_openmp()
 
 import numpy  # noqa: E402
 import torch  # noqa: E402
@@ -83,7 +86,7 @@ def main():
     pairs = [("dense: Filigree against PyTorch", filigree_losses(args, "dense"), torch_losses(args)),
              ("density 0.1, blocks of 16, 4 updates: sparse against masked dense",
               filigree_losses(args, "sparse", *sparse), filigree_losses(args, "masked", *sparse, "--storage", "masked"))]
-    print(f"PyTorch {torch.__version__}, {torch_bert.loaded_blas()}")
+    print(f"PyTorch {torch.__version__}, {openblas.loaded_blas()}")
     print(f"L={args.layers} H={args.hidden} S={args.sequence} batch {args.batch}, {args.steps} steps, lr {args.lr}\n")
     print("| losses | first | last | mean of the last 10 | fell by | largest difference |")
     print("|---|---|---|---|---|---|")

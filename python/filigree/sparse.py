@@ -26,7 +26,7 @@ class SparseLinear(nn.Module):
     Like nn.Linear: input [..., in_features], output [..., out_features], float32 or float64, on the CPU.
     `values` ([blocks, block, block]) is a parameter like any other; its gradient and an optimiser's state lie in
     the same order. The pattern is drawn uniformly at random; `density` is rounded to whole blocks, at least one.
-    block: 1, 2, 4, 8, 16, 32 or 64; it divides both sizes. Weights are drawn as nn.Linear draws them, for the
+    block: 1, 2, 4, 8, 16, 32 or 64; sizes that it divides are faster. Weights are drawn as nn.Linear draws them, for the
     number of inputs that an output has on average.
     """
 
@@ -158,14 +158,14 @@ def sparsify(model: nn.Module, density: float, block: int = 16,
              only: Callable[[str, nn.Linear], bool] = lambda name, layer: True) -> int:
     """Replaces each nn.Linear in `model`, in place, by SparseLinear.from_dense; gives how many.
 
-    Layers that `block` does not divide stay as they are, and so do those for which only(name, layer) is false.
+    Layers smaller than a block stay as they are, and so do those for which only(name, layer) is false.
     Parameters change: make the optimiser afterwards.
     """
     replaced = 0
     for parent_name, parent in list(model.named_modules()):
         for name, child in list(parent.named_children()):
             full_name = f"{parent_name}.{name}" if parent_name else name
-            if type(child) is not nn.Linear or child.in_features % block or child.out_features % block:
+            if type(child) is not nn.Linear or min(child.in_features, child.out_features) < block:
                 continue
             if not only(full_name, child):
                 continue

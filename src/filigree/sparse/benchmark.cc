@@ -214,9 +214,10 @@ BenchmarkResult measure_type(const BenchmarkCell& cell, const std::vector<dense:
 void check_cell(const BenchmarkCell& cell) {
   if (cell.n < 1) fail_usage("a benchmark needs at least one column of activations, not {}", cell.n);
   const std::int64_t blocks = blocks_of(cell);
-  if (cell.pattern == PatternKind::kOneDenseRow && blocks < cell.k / cell.block) {
+  const std::int64_t places = (cell.k + cell.block - 1) / cell.block;
+  if (cell.pattern == PatternKind::kOneDenseRow && blocks < places) {
     fail_usage("{} blocks do not fill a row of {} for the pattern one-dense-row; choose a higher density",
-               blocks, cell.k / cell.block);
+               blocks, places);
   }
   if (cell.type == BenchmarkType::kBFloat16 &&
       (cell.layout != ActivationLayout::kRowMajor || cell.op == BenchmarkOp::kGradWeight)) {

@@ -65,8 +65,8 @@ struct BenchmarkResult {
   double speedup = 0;  // dense_seconds / seconds, the median over pairs
 };
 
-// Errors (usage): a shape that blocks do not divide; no column; a density outside (0, 1]; a pattern that has
-// no room for its blocks; a product that BF16 does not have.
+// Errors (usage): a shape or a block that BsrPattern refuses; no column; a density outside (0, 1]; a pattern
+// that has no room for its blocks; a product that BF16 does not have.
 void check_cell(const BenchmarkCell& cell);
 
 // Times `pairs` interleaved pairs, each of one sparse product and one of every dense library, on the threads

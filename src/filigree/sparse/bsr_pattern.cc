@@ -28,12 +28,12 @@ void check_shape(std::int64_t rows, std::int64_t columns, int block) {
   if (!is_block_size(block)) {
     fail_usage("a block size of {} is not supported; choose {}", block, block_sizes_text());
   }
-  if (rows <= 0 || columns <= 0 || rows % block != 0 || columns % block != 0) {
-    fail_usage("blocks of {} do not divide a matrix of {} x {}; choose sizes that are multiples of the block",
-               block, rows, columns);
-  }
+  if (rows <= 0 || columns <= 0) fail_usage("a sparse matrix of {} x {} has no element", rows, columns);
+  // Not the sum of rows and block: it may overflow.
+  const std::int64_t block_rows = (rows - 1) / block + 1;
+  const std::int64_t block_columns = (columns - 1) / block + 1;
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
-  if (rows / block >= kLimit || columns / block >= kLimit || (rows / block) * (columns / block) > kLimit) {
+  if (block_rows >= kLimit || block_columns >= kLimit || block_rows * block_columns > kLimit) {
     fail_usage("a matrix of {} x {} has too many blocks of {} for 32-bit indices; choose a larger block",
                rows, columns, block);
   }
@@ -48,6 +48,8 @@ struct BsrPattern::LazyIndices {
   std::optional<RunIndex> column;
   std::once_flag fine_once;
   std::optional<Refinement> fine;
+  std::once_flag padded_once;
+  std::optional<BsrPattern> padded;
 };
 
 BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
@@ -127,6 +129,14 @@ const RunIndex& BsrPattern::column_runs() const {
   return *lazy_indices_->column;
 }
 
+const BsrPattern& BsrPattern::padded() const {
+  std::call_once(lazy_indices_->padded_once, [&] {
+    lazy_indices_->padded.emplace(block_rows() * block_, block_columns() * block_, block_, row_offsets_,
+                                  column_indices_);
+  });
+  return *lazy_indices_->padded;
+}
+
 const Refinement& BsrPattern::refinement() const {
   std::call_once(lazy_indices_->fine_once, [&] { lazy_indices_->fine.emplace(*this); });
   return *lazy_indices_->fine;
@@ -135,8 +145,8 @@ const Refinement& BsrPattern::refinement() const {
 BsrPattern BsrPattern::random(std::int64_t rows, std::int64_t columns, int block, std::int64_t count,
                               Philox& random) {
   check_shape(rows, columns, block);
-  const std::int64_t block_rows = rows / block;
-  const std::int64_t block_columns = columns / block;
+  const std::int64_t block_rows = (rows - 1) / block + 1;
+  const std::int64_t block_columns = (columns - 1) / block + 1;
   const std::int64_t places = block_rows * block_columns;
   if (count < 1 || count > places || count > std::numeric_limits<std::int32_t>::max()) {
     fail_usage(
@@ -171,6 +181,10 @@ BsrPattern BsrPattern::stack(std::span<const BsrPattern* const> parts) {
       fail_usage("sparse patterns with {} columns, block {} and {} columns, block {} cannot be stacked",
                  first.columns(), first.block(), part->columns(), part->block());
     }
+    if (part != parts.back() && part->rows() % part->block() != 0) {
+      fail_usage("a sparse pattern of {} rows, which end within a block of {}, cannot have another below it",
+                 part->rows(), part->block());
+    }
     const auto offset = static_cast<std::int32_t>(column_indices.size());
     for (std::int64_t r = 1; r <= part->block_rows(); ++r)
       row_offsets.push_back(part->row_offsets()[r] + offset);
@@ -195,7 +209,7 @@ std::int64_t block_count_for_density(std::int64_t rows, std::int64_t columns, in
   if (!(density > 0 && density <= 1)) {
     fail_usage("a density of {} leaves no matrix; choose one above 0 and at most 1", density);
   }
-  const std::int64_t places = (rows / block) * (columns / block);
+  const std::int64_t places = ((rows - 1) / block + 1) * ((columns - 1) / block + 1);
   return std::max<std::int64_t>(1, std::llround(density * static_cast<double>(places)));
 }
 

@@ -24,14 +24,16 @@ std::string block_sizes_text();
 // An immutable pattern of b x b blocks, b in kBlockSizes, that is valid from its construction on.
 // Values of a matrix with this pattern are [block_count][b][b]: blocks in row order (by block row, then
 // by block column), each block row-major (outputs x inputs of a layer).
+// The last block row and column may reach behind the matrix's edge (a ragged pattern): finite
+// values there count for nothing, and their gradients are zero.
 class BsrPattern {
  public:
   // rows x columns in elements. row_offsets: rows / block + 1 numbers, the blocks of block row r are
   // [row_offsets[r], row_offsets[r + 1]). column_indices: the block column of each block, rising within
   // a block row.
-  // Errors (usage): a block size that is not in kBlockSizes; a dimension that is not a positive multiple of
-  // it, or too large for 32-bit block indices. Errors (bad data): offsets that do not start at 0, fall,
-  // or end elsewhere than the indices do; no block at all; an index out of range, repeated or unsorted.
+  // Errors (usage): a block size that is not in kBlockSizes; a dimension that is not positive, or too large
+  // for 32-bit block indices. Errors (bad data): offsets that do not start at 0, fall, or end elsewhere than
+  // the indices do; no block at all; an index out of range, repeated or unsorted.
   BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::vector<std::int32_t> row_offsets,
              std::vector<std::int32_t> column_indices);
 
@@ -41,14 +43,16 @@ class BsrPattern {
                            Philox& random);
 
   // The parts below each other (q, k and v of attention): values are the parts' values one after another.
-  // Errors (usage): no part; parts that differ in columns or block.
+  // Errors (usage): no part; parts that differ in columns or block; a part but the last whose rows end within
+  // a block.
   static BsrPattern stack(std::span<const BsrPattern* const> parts);
 
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
   int block() const { return block_; }
-  std::int64_t block_rows() const { return rows_ / block_; }
-  std::int64_t block_columns() const { return columns_ / block_; }
+  std::int64_t block_rows() const { return (rows_ + block_ - 1) / block_; }
+  std::int64_t block_columns() const { return (columns_ + block_ - 1) / block_; }
+  bool ragged() const { return rows_ % block_ != 0 || columns_ % block_ != 0; }
   std::int64_t block_count() const { return static_cast<std::int64_t>(column_indices_.size()); }
   std::int64_t value_count() const { return block_count() * block_ * block_; }
   double density() const;
@@ -66,6 +70,8 @@ class BsrPattern {
   // thread, and shared with copies of the pattern.
   const RunIndex& row_runs() const;
   const RunIndex& column_runs() const;
+  // A ragged pattern's blocks in a matrix that they fill.
+  const BsrPattern& padded() const;
   // The same elements in blocks of the size that kernels have, for products that lack this size.
   const Refinement& refinement() const;
 

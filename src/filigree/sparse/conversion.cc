@@ -71,8 +71,9 @@ BsrMatrix<T> from_canonical(std::span<const CooEntry<T>> entries, std::int64_t r
   if (entries.empty()) fail_data("a matrix of {} x {} has no element", rows, columns);
   (void)block_count_for_density(rows, columns, block, 1.0);  // refuses shapes before any block is looked for
   const std::int64_t b = block;
+  const std::int64_t block_rows = (rows + b - 1) / b;
   std::vector<std::int32_t> row_offsets{0};
-  row_offsets.reserve(static_cast<std::size_t>(rows / b) + 1);
+  row_offsets.reserve(static_cast<std::size_t>(block_rows) + 1);
   std::vector<std::int32_t> column_indices;
   std::vector<std::int32_t> found;
   const auto row_end = [&](std::size_t begin, std::int64_t block_row) {
@@ -80,7 +81,7 @@ BsrMatrix<T> from_canonical(std::span<const CooEntry<T>> entries, std::int64_t r
     while (end < entries.size() && entries[end].row < (block_row + 1) * b) ++end;
     return end;
   };
-  for (std::size_t begin = 0; static_cast<std::int64_t>(row_offsets.size()) <= rows / b;) {
+  for (std::size_t begin = 0; static_cast<std::int64_t>(row_offsets.size()) <= block_rows;) {
     const std::size_t end = row_end(begin, static_cast<std::int64_t>(row_offsets.size()) - 1);
     found.clear();
     for (std::size_t i = begin; i < end; ++i) {
@@ -174,11 +175,13 @@ Compressed compress(const BsrMatrix<T>& matrix, StoredZeros zeros) {
 template <typename T, typename Keep>
 BsrMatrix<T> from_blocks(MatrixView<const T> matrix, int block, const Keep& keep) {
   const std::int64_t b = block;
+  const std::int64_t block_rows = (matrix.rows + b - 1) / b;
+  const std::int64_t block_columns = (matrix.columns + b - 1) / b;
   std::vector<std::int32_t> row_offsets{0};
-  row_offsets.reserve(static_cast<std::size_t>(matrix.rows / b) + 1);
+  row_offsets.reserve(static_cast<std::size_t>(block_rows) + 1);
   std::vector<std::int32_t> column_indices;
-  for (std::int64_t r = 0; r < matrix.rows / b; ++r) {
-    for (std::int64_t c = 0; c < matrix.columns / b; ++c) {
+  for (std::int64_t r = 0; r < block_rows; ++r) {
+    for (std::int64_t c = 0; c < block_columns; ++c) {
       if (keep(r, c)) column_indices.push_back(static_cast<std::int32_t>(c));
     }
     row_offsets.push_back(static_cast<std::int32_t>(column_indices.size()));
@@ -189,7 +192,10 @@ BsrMatrix<T> from_blocks(MatrixView<const T> matrix, int block, const Keep& keep
   result.values.reserve(static_cast<std::size_t>(result.pattern.value_count()));
   result.pattern.for_each_block([&](std::int64_t, std::int64_t r, std::int64_t c) {
     for (std::int64_t i = 0; i < b; ++i) {
-      for (std::int64_t j = 0; j < b; ++j) result.values.push_back(matrix(r * b + i, c * b + j));
+      for (std::int64_t j = 0; j < b; ++j) {
+        const bool inside = r * b + i < matrix.rows && c * b + j < matrix.columns;
+        result.values.push_back(inside ? matrix(r * b + i, c * b + j) : T{0});
+      }
     }
   });
   return result;
@@ -199,7 +205,7 @@ BsrMatrix<T> from_blocks(MatrixView<const T> matrix, int block, const Keep& keep
 template <typename T>
 std::vector<double> block_sums(MatrixView<const T> matrix, int block) {
   const std::int64_t count = block_count_for_density(matrix.rows, matrix.columns, block, 1.0);
-  const std::int64_t block_columns = matrix.columns / block;
+  const std::int64_t block_columns = (matrix.columns + block - 1) / block;
   std::vector<double> sums(static_cast<std::size_t>(count), 0.0);
   for (std::int64_t r = 0; r < matrix.rows; ++r) {
     for (std::int64_t c = 0; c < matrix.columns; ++c) {
@@ -239,7 +245,7 @@ BsrMatrix<T> bsr_from_csc(const CscMatrix<T>& matrix, int block, Canonical canon
 template <typename T>
 BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, int block) {
   const std::vector<double> sums = block_sums(matrix, block);
-  const std::int64_t block_columns = matrix.columns / block;
+  const std::int64_t block_columns = (matrix.columns + block - 1) / block;
   return from_blocks(matrix, block, [&](std::int64_t r, std::int64_t c) {
     return sums[static_cast<std::size_t>(r * block_columns + c)] > 0;
   });
@@ -261,7 +267,7 @@ BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, int block, double densit
   for (std::int64_t i = 0; i < count; ++i) {
     kept[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = true;
   }
-  const std::int64_t block_columns = matrix.columns / block;
+  const std::int64_t block_columns = (matrix.columns + block - 1) / block;
   return from_blocks(matrix, block, [&](std::int64_t r, std::int64_t c) {
     return kept[static_cast<std::size_t>(r * block_columns + c)];
   });
@@ -295,10 +301,11 @@ CooMatrix<T> to_coo(const BsrMatrix<T>& matrix, StoredZeros zeros) {
   for (std::int64_t r = 0; r < w.rows(); ++r) {
     const auto row = static_cast<std::size_t>(r / b);
     for (std::int64_t q = w.row_offsets()[row]; q < w.row_offsets()[row + 1]; ++q) {
-      for (std::int64_t j = 0; j < b; ++j) {
+      const std::int64_t first = w.column_indices()[static_cast<std::size_t>(q)] * b;
+      for (std::int64_t j = 0; j < std::min(b, w.columns() - first); ++j) {
         const T value = matrix.values[static_cast<std::size_t>((q * b + r % b) * b + j)];
         if (value == T{0} && zeros == StoredZeros::kDrop) continue;
-        result.entries.push_back({r, w.column_indices()[static_cast<std::size_t>(q)] * b + j, value});
+        result.entries.push_back({r, first + j, value});
       }
     }
   }

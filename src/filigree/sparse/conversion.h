@@ -17,7 +17,7 @@ enum class Canonical {
 };
 
 // Blocks that hold an element; the places of a block without one are 0.
-// Errors (usage): a block that does not divide both sizes, or another that BsrPattern refuses. Errors (bad
+// Errors (usage): a block or a size that BsrPattern refuses. Errors (bad
 // data), with the element's place: an index out of range, an order that `canonical` refuses, a value that is
 // not finite, offsets that do not fit (CSR, CSC); no element at all.
 template <typename T>

@@ -5,6 +5,7 @@
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/numerics/cast.h"
+#include "filigree/sparse/padding.h"
 #include "filigree/sparse/product_parts.h"
 #include "filigree/sparse/run_index.h"
 
@@ -162,6 +163,15 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
   check_view("dsd", "x", x, w.columns(), y.columns);
   check_view("dsd", "y", y, w.rows(), y.columns);
   if (y.columns == 0) return;
+  if (w.ragged()) {
+    const BsrPattern& padded = w.padded();
+    const PaddedInput<T> whole_x(x, padded.columns(), y.columns);
+    const PaddedBias<T> whole_bias(bias, w.rows(), padded.rows());
+    const PaddedOutput<T> whole_y(y, padded.rows(), y.columns, accumulate);
+    dsd<T>(padded, values, whole_x.view(), whole_bias.data(), whole_y.view(), accumulate);
+    whole_y.finish();
+    return;
+  }
   if constexpr (std::is_same_v<T, BFloat16>) {
     if (!has_kernel<T>(w)) {
       through_floats<T>(
@@ -181,6 +191,14 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
   check_view("dsd_transposed", "dy", dy, w.rows(), dx.columns);
   check_view("dsd_transposed", "dx", dx, w.columns(), dx.columns);
   if (dx.columns == 0) return;
+  if (w.ragged()) {
+    const BsrPattern& padded = w.padded();
+    const PaddedInput<T> whole_dy(dy, padded.rows(), dx.columns);
+    const PaddedOutput<T> whole_dx(dx, padded.columns(), dx.columns, accumulate);
+    dsd_transposed<T>(padded, values, whole_dy.view(), whole_dx.view(), accumulate);
+    whole_dx.finish();
+    return;
+  }
   if constexpr (std::is_same_v<T, BFloat16>) {
     if (!has_kernel<T>(w)) {
       through_floats<T>(

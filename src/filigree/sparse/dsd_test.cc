@@ -44,6 +44,7 @@ std::vector<double> dense(const BsrPattern& w, const std::vector<T>& values) {
   w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
     for (std::int64_t i = 0; i < b; ++i) {
       for (std::int64_t j = 0; j < b; ++j) {
+        if (r * b + i >= w.rows() || c * b + j >= w.columns()) continue;
         result[(r * b + i) * w.columns() + c * b + j] = number(values[(p * b + i) * b + j]);
       }
     }
@@ -111,7 +112,8 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding, bool accum
           const std::int64_t at = (p * b + i) * b + j;
           Sum sum;
           if (accumulate) sum.add(number(values[at]));
-          for (std::int64_t t = 0; t < n; ++t)
+          const bool inside = r * b + i < w.rows() && c * b + j < w.columns();
+          for (std::int64_t t = 0; t < n && inside; ++t)
             sum.add(number(y_view(r * b + i, t)) * number(x_view(c * b + j, t)));
           expect_sum(gradient[at], sum, r * b + i, c * b + j);
         }
@@ -192,6 +194,19 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
     check<BFloat16>(pattern(twice, 2, 0.01), 24, 0, false, false);
   }
   force_isa(before);
+}
+
+// Edges within a block, in one direction and in both.
+TEST_P(Dsd, AgreesWithTheDenseMatrixForRaggedSizes) {
+  const int b = GetParam();
+  if (b == 1) return;
+  for (const auto& [rows, columns] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {2 * b + 1, 3 * b}, {2 * b, 3 * b - 1}, {2 * b - 1, 2 * b + b / 2}, {1, 1}}) {
+    Philox random(5, Purpose::kTest);
+    const std::int64_t places = ((rows - 1) / b + 1) * ((columns - 1) / b + 1);
+    check(BsrPattern::random(rows, columns, b, (places + 1) / 2, random), 19, 2);
+    check(BsrPattern::random(rows, columns, b, places, random), 3, 0);
+  }
 }
 
 TEST_P(Dsd, GivesTheSameBitsForAnyNumberOfThreads) {

@@ -36,7 +36,7 @@ std::vector<std::int64_t> share_out(std::int64_t total, const std::vector<double
 // Rows of the given numbers of blocks, each at random places.
 BsrPattern with_row_counts(std::int64_t rows, std::int64_t columns, int block,
                            const std::vector<std::int64_t>& counts, Philox& random) {
-  const std::int64_t places = columns / block;
+  const std::int64_t places = (columns + block - 1) / block;
   std::vector<std::int32_t> order(static_cast<std::size_t>(places));
   std::iota(order.begin(), order.end(), 0);
   std::vector<std::int32_t> offsets{0};
@@ -54,8 +54,8 @@ BsrPattern with_row_counts(std::int64_t rows, std::int64_t columns, int block,
 }
 
 BsrPattern banded(std::int64_t rows, std::int64_t columns, int block, std::int64_t count) {
-  const std::int64_t block_rows = rows / block;
-  const std::int64_t places = columns / block;
+  const std::int64_t block_rows = (rows + block - 1) / block;
+  const std::int64_t places = (columns + block - 1) / block;
   const std::vector<std::int64_t> counts = share_out(count, std::vector<double>(block_rows, 1.0), places);
   std::vector<std::int32_t> offsets{0};
   std::vector<std::int32_t> indices;

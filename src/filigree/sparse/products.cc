@@ -4,6 +4,7 @@
 
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/kernels/kernels.h"
+#include "filigree/sparse/padding.h"
 #include "filigree/sparse/product_parts.h"
 #include "filigree/sparse/refinement.h"
 
@@ -72,6 +73,15 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
   check_view("dds_transposed", "x", x, y.rows, w.columns());
   check_view("dds_transposed", "y", y, y.rows, w.rows());
   if (y.rows == 0) return;
+  if (w.ragged()) {
+    const BsrPattern& padded = w.padded();
+    const PaddedInput<T> whole_x(x, y.rows, padded.columns());
+    const PaddedBias<T> whole_bias(bias, w.rows(), padded.rows());
+    const PaddedOutput<T> whole_y(y, y.rows, padded.rows(), accumulate);
+    dds_transposed<T>(whole_x.view(), padded, values, whole_bias.data(), whole_y.view(), accumulate);
+    whole_y.finish();
+    return;
+  }
   if (!kernels::has_token_major(w.block())) {
     const Refinement& fine = w.refinement();
     dds_transposed<T>(x, fine.pattern(), refined_values(fine, values), bias, y, accumulate);
@@ -101,6 +111,14 @@ void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixVie
   check_view("dds", "dy", dy, dx.rows, w.rows());
   check_view("dds", "dx", dx, dx.rows, w.columns());
   if (dx.rows == 0) return;
+  if (w.ragged()) {
+    const BsrPattern& padded = w.padded();
+    const PaddedInput<T> whole_dy(dy, dx.rows, padded.rows());
+    const PaddedOutput<T> whole_dx(dx, dx.rows, padded.columns(), accumulate);
+    dds<T>(whole_dy.view(), padded, values, whole_dx.view(), accumulate);
+    whole_dx.finish();
+    return;
+  }
   if (!kernels::has_token_major(w.block())) {
     const Refinement& fine = w.refinement();
     dds<T>(dy, fine.pattern(), refined_values(fine, values), dx, accumulate);

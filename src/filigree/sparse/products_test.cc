@@ -242,6 +242,18 @@ TEST_P(Products, AgreeWithReferenceForFullAndNearlyEmptyPatterns) {
   for (const BsrPattern& w : {full_pattern(), one_block()}) check(w, 70, w.columns(), w.rows());
 }
 
+// Edges within a block.
+TEST_P(Products, AgreeWithReferenceForRaggedSizes) {
+  if (block() == 1) return;
+  for (const auto& [rows, columns] : std::vector<std::pair<std::int64_t, std::int64_t>>{
+           {2 * block() + 1, 3 * block()}, {2 * block() - 1, 2 * block() + block() / 2}, {1, 1}}) {
+    Philox random(5, Purpose::kTest);
+    const std::int64_t places = ((rows - 1) / block() + 1) * ((columns - 1) / block() + 1);
+    check(BsrPattern::random(rows, columns, block(), (places + 1) / 2, random), 17, columns + 1, rows + 3);
+    check(BsrPattern::random(rows, columns, block(), places, random), 33, columns, rows);
+  }
+}
+
 // Wide and tall matrices, in several chunks of tokens.
 TEST_P(Products, AgreeWithReferenceForLargerMatrices) {
   Philox random(8, Purpose::kTest);

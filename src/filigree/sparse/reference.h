@@ -18,6 +18,11 @@ void for_each_block(const BsrPattern& w, F&& f) {
   }
 }
 
+// Whether an element of a block lies in the matrix: at a ragged edge it may not.
+inline bool inside(const BsrPattern& w, std::int64_t row, std::int64_t column) {
+  return row < w.rows() && column < w.columns();
+}
+
 template <typename T>
 void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values, ConstPointer<T> bias,
                     MatrixView<T> y, bool accumulate = false) {
@@ -26,7 +31,9 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
     for (std::int64_t o = 0; o < y.columns; ++o) y(t, o) = (accumulate ? y(t, o) : 0) + (bias ? bias[o] : 0);
     for_each_block(w, [&](std::int64_t p, std::int64_t out, std::int64_t in) {
       for (std::int64_t i = 0; i < b; ++i) {
-        for (std::int64_t j = 0; j < b; ++j) y(t, out + i) += values[(p * b + i) * b + j] * x(t, in + j);
+        for (std::int64_t j = 0; j < b; ++j) {
+          if (inside(w, out + i, in + j)) y(t, out + i) += values[(p * b + i) * b + j] * x(t, in + j);
+        }
       }
     });
   }
@@ -40,7 +47,9 @@ void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixVie
     for (std::int64_t k = 0; k < dx.columns && !accumulate; ++k) dx(t, k) = 0;
     for_each_block(w, [&](std::int64_t p, std::int64_t out, std::int64_t in) {
       for (std::int64_t i = 0; i < b; ++i) {
-        for (std::int64_t j = 0; j < b; ++j) dx(t, in + j) += dy(t, out + i) * values[(p * b + i) * b + j];
+        for (std::int64_t j = 0; j < b; ++j) {
+          if (inside(w, out + i, in + j)) dx(t, in + j) += dy(t, out + i) * values[(p * b + i) * b + j];
+        }
       }
     });
   }
@@ -54,6 +63,7 @@ void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool
       for (std::int64_t j = 0; j < b; ++j) {
         T& sum = gradient[(p * b + i) * b + j];
         if (!accumulate) sum = 0;
+        if (!inside(w, out + i, in + j)) continue;
         for (std::int64_t t = 0; t < x.rows; ++t) sum += dy(t, out + i) * x(t, in + j);
       }
     }

@@ -6,6 +6,7 @@
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/dsd.h"
+#include "filigree/sparse/padding.h"
 #include "filigree/sparse/product_parts.h"
 #include "filigree/sparse/products.h"
 #include "filigree/sparse/refinement.h"
@@ -82,6 +83,13 @@ template <typename T>
 void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
   check_view("sdd", "dy", dy, x.rows, w.rows());
   check_view("sdd", "x", x, x.rows, w.columns());
+  if (w.ragged()) {
+    const BsrPattern& padded = w.padded();
+    const PaddedInput<T> whole_dy(dy, x.rows, padded.rows());
+    const PaddedInput<T> whole_x(x, x.rows, padded.columns());
+    sdd<T>(whole_dy.view(), whole_x.view(), padded, gradient, accumulate);
+    return;
+  }
   run_sdd<T>({dy.data, dy.stride, false}, {x.data, x.stride, false}, x.rows, w, gradient, accumulate);
 }
 
@@ -89,6 +97,13 @@ template <typename T>
 void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
   check_view("sdd_row_major", "dy", dy, w.rows(), x.columns);
   check_view("sdd_row_major", "x", x, w.columns(), x.columns);
+  if (w.ragged()) {
+    const BsrPattern& padded = w.padded();
+    const PaddedInput<T> whole_dy(dy, padded.rows(), x.columns);
+    const PaddedInput<T> whole_x(x, padded.columns(), x.columns);
+    sdd_row_major<T>(whole_dy.view(), whole_x.view(), padded, gradient, accumulate);
+    return;
+  }
   run_sdd<T>({dy.data, dy.stride, true}, {x.data, x.stride, true}, x.columns, w, gradient, accumulate);
 }
 

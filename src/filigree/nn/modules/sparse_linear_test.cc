@@ -25,6 +25,17 @@ TEST(SparseLinear, IsADenseLayerWithZeros) {
   }
 }
 
+TEST(SparseLinear, TakesSizesThatBlocksDoNotDivide) {
+  const SparseLinear layer(37, 21, 0.6, 8);
+  const Tensor x = at::randn({6, 37}).requires_grad_();
+  const Tensor dense = as_dense(layer);
+  EXPECT_EQ(dense.sizes(), at::IntArrayRef({21, 37}));
+  const Tensor y = layer->forward(x);
+  expect_close(y, at::linear(x, dense, layer->bias));
+  y.sum().backward();
+  expect_close(x.grad(), at::ones({6, 21}).matmul(dense));
+}
+
 TEST(SparseLinear, TrainsLikeADenseLayerWithAMask) {
   SparseLinear layer(32, 48, 0.25, 8);
   const Tensor mask = as_dense(layer).ne(0).to(at::kFloat);
@@ -65,7 +76,7 @@ TEST(SparseLinear, SaysWhatIsWrong) {
   const SparseLinear layer(16, 16, 0.5, 8);
   EXPECT_THROW(layer->forward(at::randn({3, 15})), Error);
   EXPECT_THROW(layer->forward(at::randn({3, 16}, at::kHalf)), Error);
-  EXPECT_THROW(SparseLinear(16, 20, 0.5, 8), Error);
+  EXPECT_THROW(SparseLinear(16, 16, 0.5, 3), Error);
   EXPECT_THROW(SparseLinear(16, 16, 0, 8), Error);
   EXPECT_THROW(SparseLinear(16, 16, 0.5, std::int64_t{1} << 40), Error);
   std::ostringstream text;

@@ -37,8 +37,11 @@ Tensor bsr_to_dense(const Tensor& values, const BsrPatternRef& pattern) {
     T* to = dense.data_ptr<T>();
     const std::int64_t b = w.block();
     w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
-      for (std::int64_t i = 0; i < b; ++i) {
-        std::copy_n(from + (p * b + i) * b, b, to + (r * b + i) * w.columns() + c * b);
+      // A ragged matrix ends within a block.
+      const std::int64_t rows = std::min(b, w.rows() - r * b);
+      const std::int64_t columns = std::min(b, w.columns() - c * b);
+      for (std::int64_t i = 0; i < rows; ++i) {
+        std::copy_n(from + (p * b + i) * b, columns, to + (r * b + i) * w.columns() + c * b);
       }
     });
   });
