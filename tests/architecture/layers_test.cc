@@ -81,8 +81,9 @@ TEST(Layers, ABadTreeIsFoundOut) {
       (std::vector<std::string>{
           "base/deep/x_test.cc:1: includes ATen/ATen.h, but LibTorch is for the modules marked +torch alone",
           "base/up.cc:2: includes filigree/middle/x.h, but layers.txt has no arrow from base to middle",
-          "middle/torch.h:1: includes filigree/nn/torch.h, but LibTorch is for the modules marked +torch "
-          "alone",
+          // One string in two parts.
+          ("middle/torch.h:1: includes filigree/nn/torch.h, but LibTorch is for the modules marked +torch "
+           "alone"),
           "middle/unknown.h:1: includes filigree/nowhere/x.h, but there is no module nowhere",
           "stray/: layers.txt does not list this folder"}));
 }

@@ -191,6 +191,7 @@ TEST(Safetensors, ManyTensorsInTheirOrder) {
   std::vector<TensorEntry> entries;
   const std::vector<std::int64_t> none = {0};
   constexpr int kCount = 100'000;
+  entries.reserve(kCount);
   for (int i = 0; i < kCount; ++i) {
     entries.push_back(
         tensor_entry<float>(fmt::format("t{}", (i * 7919LL) % kCount), none, std::span<const float>()));

@@ -57,6 +57,7 @@ struct Matrix {
 template <typename T>
 std::vector<double> magnitudes(const std::vector<T>& values) {
   std::vector<double> result;
+  result.reserve(values.size());
   for (const T value : values) result.push_back(std::abs(double{value}));
   return result;
 }

@@ -36,7 +36,8 @@ TEST(WordTable, CountsLikeAMap) {
 
 TEST(WordTable, DropsTheRarest) {
   WordTable table;
-  for (int i = 0; i < 100; ++i) table.add(fmt::format("w{}", i), static_cast<std::uint64_t>(1 + i / 10));
+  for (int i = 0; i < 100; ++i)
+    table.add(fmt::format("w{}", i), std::uint64_t{1} + static_cast<std::uint64_t>(i) / 10);
   EXPECT_EQ(table.keep_most_frequent(100), 0U);
   EXPECT_EQ(table.keep_most_frequent(45), 6U);  // those of count 6 would be in part: all go
   EXPECT_EQ(table.size(), 40U);
