@@ -50,11 +50,23 @@ TEST(SparseBench, PrintsALineOfJsonForEachCell) {
 }
 
 TEST(SparseBench, RefusesWhatIsNoBenchmark) {
-  for (const char* option : {"--m=x", "--m=30", "--n=0", "--density=2", "--density=1/0", "--block=3"}) {
+  for (const char* option : {"--m=x", "--m=0", "--n=0", "--density=2", "--density=1/0", "--block=3"}) {
     const Outcome outcome = run_program({FILIGREE_PROGRAM, "sparse", "bench", option});
     EXPECT_EQ(outcome.code, 2) << option;
     EXPECT_TRUE(contains(outcome.err, "error: ")) << outcome.err;
   }
+  const Outcome outcome =
+      run_program({FILIGREE_PROGRAM, "sparse", "bench", "--dtype", "bfloat16", "--op", "grad-weight"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome.err, "bfloat16 has the products forward and grad-input")) << outcome.err;
+}
+
+// Sizes that blocks do not divide.
+TEST(SparseBench, TakesRaggedShapes) {
+  const Outcome outcome = run_program({FILIGREE_PROGRAM, "sparse", "bench", "--m", "30", "--k", "50", "--n",
+                                       "5", "--density", "1/4", "--pairs", "1", "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(nlohmann::json::parse(outcome.out)["m"], 30);
 }
 
 }  // namespace
