@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <iterator>
 #include <limits>
@@ -41,15 +42,36 @@ void check_shape(std::int64_t rows, std::int64_t columns, int block) {
 
 }  // namespace
 
+// Each is made when it is first asked for.
 struct BsrPattern::LazyIndices {
-  std::once_flag row_once;
-  std::once_flag column_once;
-  std::optional<RunIndex> row;
-  std::optional<RunIndex> column;
-  std::once_flag fine_once;
-  std::optional<Refinement> fine;
-  std::once_flag padded_once;
-  std::optional<BsrPattern> padded;
+  template <class Index>
+  class Slot {
+   public:
+    template <typename Make>
+    const Index& get(const Make& make) {
+      if (!made_.load(std::memory_order_acquire)) {
+        const std::lock_guard lock(mutex_);
+        if (!made_.load(std::memory_order_relaxed)) {
+          make(index_);
+          made_.store(true, std::memory_order_release);
+        }
+      }
+      return *index_;
+    }
+    bool made() const { return made_.load(std::memory_order_acquire); }
+    // Keeps the storage: make() then finds what was there.
+    void forget() { made_.store(false, std::memory_order_release); }
+
+   private:
+    std::mutex mutex_;
+    std::atomic<bool> made_ = false;
+    std::optional<Index> index_;
+  };
+
+  Slot<RunIndex> row;
+  Slot<RunIndex> column;
+  Slot<Refinement> fine;
+  Slot<BsrPattern> padded;
 };
 
 BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
@@ -60,38 +82,75 @@ BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
       row_offsets_(std::move(row_offsets)),
       column_indices_(std::move(column_indices)),
       lazy_indices_(std::make_shared<LazyIndices>()) {
-  check();
+  check_shape(rows_, columns_, block_);
+  check(row_offsets_, column_indices_);
   index_columns();
 }
 
-void BsrPattern::check() const {
-  check_shape(rows_, columns_, block_);
-  if (static_cast<std::int64_t>(row_offsets_.size()) != block_rows() + 1) {
-    fail_data("a sparse pattern of {} block rows needs {} row offsets, but has {}", block_rows(),
-              block_rows() + 1, row_offsets_.size());
+BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::int64_t capacity)
+    : rows_(rows),
+      columns_(columns),
+      block_(block),
+      capacity_(capacity),
+      lazy_indices_(std::make_shared<LazyIndices>()) {
+  check_shape(rows, columns, block);
+  const auto room = static_cast<std::size_t>(capacity);
+  column_indices_.reserve(room);
+  row_indices_.reserve(room);
+  block_positions_.reserve(room);
+  row_offsets_.assign(block_rows() + 1, 0);
+  index_columns();
+}
+
+void BsrPattern::assign(std::span<const std::int32_t> row_offsets,
+                        std::span<const std::int32_t> column_indices) {
+  check(row_offsets, column_indices);
+  row_offsets_.assign(row_offsets.begin(), row_offsets.end());
+  column_indices_.assign(column_indices.begin(), column_indices.end());
+  index_columns();
+  // Copies of this pattern keep the orders of their own blocks.
+  if (lazy_indices_.use_count() > 1) lazy_indices_ = std::make_shared<LazyIndices>();
+  LazyIndices& lazy = *lazy_indices_;
+  const auto renew = [](auto& slot, const auto& get) {
+    if (!slot.made()) return;
+    slot.forget();
+    get();
+  };
+  renew(lazy.row, [&] { (void)row_runs(); });
+  renew(lazy.column, [&] { (void)column_runs(); });
+  renew(lazy.fine, [&] { (void)refinement(); });
+  renew(lazy.padded, [&] { (void)padded(); });
+}
+
+void BsrPattern::check(std::span<const std::int32_t> row_offsets,
+                       std::span<const std::int32_t> column_indices) const {
+  const std::int64_t rows = block_rows();
+  const std::int64_t columns = block_columns();
+  const auto count = static_cast<std::int64_t>(column_indices.size());
+  if (static_cast<std::int64_t>(row_offsets.size()) != rows + 1) {
+    fail_data("a sparse pattern of {} block rows needs {} row offsets, but has {}", rows, rows + 1,
+              row_offsets.size());
   }
-  if (column_indices_.empty()) fail_data("a sparse pattern of {} x {} holds no block", rows_, columns_);
-  if (row_offsets_.front() != 0 || row_offsets_.back() != block_count()) {
+  if (row_offsets.front() != 0 || row_offsets.back() != count) {
     fail_data(
         "the row offsets of a sparse pattern run from {} to {} instead of from 0 to {}, its number of blocks",
-        row_offsets_.front(), row_offsets_.back(), block_count());
+        row_offsets.front(), row_offsets.back(), count);
   }
-  for (std::int64_t r = 0; r < block_rows(); ++r) {
-    const std::int32_t begin = row_offsets_[r];
-    const std::int32_t end = row_offsets_[r + 1];
-    if (end < begin || end > block_count()) {
+  for (std::int64_t r = 0; r < rows; ++r) {
+    const std::int32_t begin = row_offsets[r];
+    const std::int32_t end = row_offsets[r + 1];
+    if (end < begin || end > count) {
       fail_data("the row offsets of a sparse pattern fall, or pass its {} blocks, at block row {} ({} to {})",
-                block_count(), r, begin, end);
+                count, r, begin, end);
     }
     for (std::int32_t p = begin; p < end; ++p) {
-      const std::int32_t c = column_indices_[p];
-      if (c < 0 || c >= block_columns()) {
-        fail_data("block {} of a sparse pattern is in block column {}, but there are {}", p, c,
-                  block_columns());
+      const std::int32_t c = column_indices[p];
+      if (c < 0 || c >= columns) {
+        fail_data("block {} of a sparse pattern is in block column {}, but there are {}", p, c, columns);
       }
-      if (p > begin && c <= column_indices_[p - 1]) {
+      if (p > begin && c <= column_indices[p - 1]) {
         fail_data("block row {} of a sparse pattern has block column {} after {}: they must rise", r, c,
-                  column_indices_[p - 1]);
+                  column_indices[p - 1]);
       }
     }
   }
@@ -99,47 +158,50 @@ void BsrPattern::check() const {
 
 // A counting sort: rows rise within each column because they are visited in order.
 void BsrPattern::index_columns() {
-  column_offsets_.assign(block_columns() + 1, 0);
+  const std::int64_t columns = block_columns();
+  column_offsets_.assign(columns + 1, 0);
   for (const std::int32_t c : column_indices_) ++column_offsets_[c + 1];
-  for (std::int64_t c = 0; c < block_columns(); ++c) column_offsets_[c + 1] += column_offsets_[c];
+  for (std::int64_t c = 0; c < columns; ++c) column_offsets_[c + 1] += column_offsets_[c];
   row_indices_.resize(column_indices_.size());
   block_positions_.resize(column_indices_.size());
-  std::vector<std::int32_t> next(column_offsets_.begin(), column_offsets_.end() - 1);
+  // The offsets serve as places of the next block: each ends at its column's end, where the next begins.
   for (std::int64_t r = 0; r < block_rows(); ++r) {
     for (std::int32_t p = row_offsets_[r]; p < row_offsets_[r + 1]; ++p) {
-      const std::int32_t place = next[column_indices_[p]]++;
+      const std::int32_t place = column_offsets_[column_indices_[p]]++;
       row_indices_[place] = static_cast<std::int32_t>(r);
       block_positions_[place] = p;
     }
   }
+  std::copy_backward(column_offsets_.begin(), column_offsets_.end() - 1, column_offsets_.end());
+  column_offsets_.front() = 0;
 }
 
 const RunIndex& BsrPattern::row_runs() const {
-  std::call_once(lazy_indices_->row_once, [&] {
-    lazy_indices_->row.emplace(row_offsets_, column_indices_, std::span<const std::int32_t>(),
-                               block_columns());
+  return lazy_indices_->row.get([&](std::optional<RunIndex>& index) {
+    if (!index) index.emplace(capacity_, block_rows(), block_columns(), false);
+    index->assign(row_offsets_, column_indices_, {}, block_columns());
   });
-  return *lazy_indices_->row;
 }
 
 const RunIndex& BsrPattern::column_runs() const {
-  std::call_once(lazy_indices_->column_once, [&] {
-    lazy_indices_->column.emplace(column_offsets_, row_indices_, block_positions_, block_rows());
+  return lazy_indices_->column.get([&](std::optional<RunIndex>& index) {
+    if (!index) index.emplace(capacity_, block_columns(), block_rows(), true);
+    index->assign(column_offsets_, row_indices_, block_positions_, block_rows());
   });
-  return *lazy_indices_->column;
 }
 
 const BsrPattern& BsrPattern::padded() const {
-  std::call_once(lazy_indices_->padded_once, [&] {
-    lazy_indices_->padded.emplace(block_rows() * block_, block_columns() * block_, block_, row_offsets_,
-                                  column_indices_);
+  return lazy_indices_->padded.get([&](std::optional<BsrPattern>& index) {
+    if (!index) index.emplace(BsrPattern(block_rows() * block_, block_columns() * block_, block_, capacity_));
+    index->assign(row_offsets_, column_indices_);
   });
-  return *lazy_indices_->padded;
 }
 
 const Refinement& BsrPattern::refinement() const {
-  std::call_once(lazy_indices_->fine_once, [&] { lazy_indices_->fine.emplace(*this); });
-  return *lazy_indices_->fine;
+  return lazy_indices_->fine.get([&](std::optional<Refinement>& index) {
+    if (!index) index.emplace(*this);
+    index->assign(*this);
+  });
 }
 
 BsrPattern BsrPattern::random(std::int64_t rows, std::int64_t columns, int block, std::int64_t count,

@@ -2,6 +2,7 @@
 // gradient, both Adam moments), all in the order that the pattern gives.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -21,19 +22,20 @@ bool is_block_size(std::int64_t block);
 // "1, 2, 4, ...", for messages.
 std::string block_sizes_text();
 
-// An immutable pattern of b x b blocks, b in kBlockSizes, that is valid from its construction on.
-// Values of a matrix with this pattern are [block_count][b][b]: blocks in row order (by block row, then
-// by block column), each block row-major (outputs x inputs of a layer).
-// The last block row and column may reach behind the matrix's edge (a ragged pattern): finite
-// values there count for nothing, and their gradients are zero.
+// A pattern of b x b blocks, b in kBlockSizes, that is valid from its construction on and does not change
+// (but for that of a DynamicBsrPattern). Values of a matrix with this pattern are [block_count][b][b]: blocks
+// in row order (by block row, then by block column), each block row-major (outputs x inputs of a layer). The
+// last block row and column may reach behind the matrix's edge (a ragged pattern): finite values there count
+// for nothing, and their gradients are zero.
 class BsrPattern {
  public:
   // rows x columns in elements. row_offsets: rows / block + 1 numbers, the blocks of block row r are
   // [row_offsets[r], row_offsets[r + 1]). column_indices: the block column of each block, rising within
   // a block row.
+  // There may be no block at all.
   // Errors (usage): a block size that is not in kBlockSizes; a dimension that is not positive, or too large
   // for 32-bit block indices. Errors (bad data): offsets that do not start at 0, fall, or end elsewhere than
-  // the indices do; no block at all; an index out of range, repeated or unsorted.
+  // the indices do; an index out of range, repeated or unsorted.
   BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::vector<std::int32_t> row_offsets,
              std::vector<std::int32_t> column_indices);
 
@@ -55,6 +57,8 @@ class BsrPattern {
   bool ragged() const { return rows_ % block_ != 0 || columns_ % block_ != 0; }
   std::int64_t block_count() const { return static_cast<std::int64_t>(column_indices_.size()); }
   std::int64_t value_count() const { return block_count() * block_ * block_; }
+  // For how many values products keep memory: those of a pattern that DynamicBsrPattern may yet encode.
+  std::int64_t value_capacity() const { return std::max(capacity_, block_count()) * block_ * block_; }
   double density() const;
 
   std::span<const std::int32_t> row_offsets() const { return row_offsets_; }
@@ -91,12 +95,21 @@ class BsrPattern {
  private:
   struct LazyIndices;
 
-  void check() const;
+  friend class DynamicBsrPattern;
+  friend class Refinement;
+
+  // A pattern without blocks that assign() can give up to `capacity` of them without allocating.
+  BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::int64_t capacity);
+  // Takes other blocks, and makes the orders that were asked for before anew. Errors: as the constructor; the
+  // pattern stays as it was then. Not while others read it.
+  void assign(std::span<const std::int32_t> row_offsets, std::span<const std::int32_t> column_indices);
+  void check(std::span<const std::int32_t> row_offsets, std::span<const std::int32_t> column_indices) const;
   void index_columns();
 
   std::int64_t rows_;
   std::int64_t columns_;
   int block_;
+  std::int64_t capacity_ = 0;
   std::vector<std::int32_t> row_offsets_;
   std::vector<std::int32_t> column_indices_;
   std::vector<std::int32_t> column_offsets_;

@@ -64,7 +64,7 @@ TEST(BsrPattern, RefusesBadIndices) {
            ExitCode::kBadData;
   };
   EXPECT_FALSE(bad({0, 1, 2}, {0, 2}));
-  EXPECT_TRUE(bad({0, 0, 0}, {}));       // no block
+  EXPECT_FALSE(bad({0, 0, 0}, {}));      // no block
   EXPECT_TRUE(bad({0, 2}, {0, 2}));      // too few offsets
   EXPECT_TRUE(bad({1, 1, 2}, {0, 2}));   // does not start at 0
   EXPECT_TRUE(bad({0, 1, 1}, {0, 2}));   // does not end at the number of blocks

@@ -68,7 +68,6 @@ std::vector<CooEntry<T>> canonical_entries(std::vector<CooEntry<T>> entries, std
 template <typename T>
 BsrMatrix<T> from_canonical(std::span<const CooEntry<T>> entries, std::int64_t rows, std::int64_t columns,
                             int block) {
-  if (entries.empty()) fail_data("a matrix of {} x {} has no element", rows, columns);
   (void)block_count_for_density(rows, columns, block, 1.0);  // refuses shapes before any block is looked for
   const std::int64_t b = block;
   const std::int64_t block_rows = (rows + b - 1) / b;
@@ -186,7 +185,6 @@ BsrMatrix<T> from_blocks(MatrixView<const T> matrix, int block, const Keep& keep
     }
     row_offsets.push_back(static_cast<std::int32_t>(column_indices.size()));
   }
-  if (column_indices.empty()) fail_data("a matrix of {} x {} has no element", matrix.rows, matrix.columns);
   BsrMatrix<T> result{
       BsrPattern(matrix.rows, matrix.columns, block, std::move(row_offsets), std::move(column_indices)), {}};
   result.values.reserve(static_cast<std::size_t>(result.pattern.value_count()));

@@ -19,7 +19,7 @@ enum class Canonical {
 // Blocks that hold an element; the places of a block without one are 0.
 // Errors (usage): a block or a size that BsrPattern refuses. Errors (bad
 // data), with the element's place: an index out of range, an order that `canonical` refuses, a value that is
-// not finite, offsets that do not fit (CSR, CSC); no element at all.
+// not finite, offsets that do not fit (CSR, CSC).
 template <typename T>
 BsrMatrix<T> bsr_from_coo(const CooMatrix<T>& matrix, int block, Canonical canonical = Canonical::kRequire);
 template <typename T>

@@ -14,10 +14,10 @@ namespace {
 
 // Single values by position, in memory that lives until the next call.
 template <typename T>
-const T* in_order(const T* values, std::span<const std::int32_t> positions) {
+const T* in_order(const BsrPattern& w, const T* values, std::span<const std::int32_t> positions) {
   constexpr std::int64_t kValuesPerTask = 1 << 14;
   const auto count = static_cast<std::int64_t>(positions.size());
-  T* copy = call_scratch<T>(count);
+  T* const copy = scratch<Scratch::kCall, T>(w.value_capacity());
   parallel_chunks(count, kValuesPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t i = begin; i < end; ++i) copy[i] = values[positions[static_cast<std::size_t>(i)]];
   });
@@ -39,7 +39,7 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
     whole.runs = {index.runs().data(), index.section_offsets().data(), index.part_size()};
     whole.run_others = index.others().data();
     const std::span<const std::int32_t> positions = index.positions();
-    whole.run_values = positions.empty() ? whole.values : in_order<T>(whole.values, positions);
+    whole.run_values = positions.empty() ? whole.values : in_order<T>(w, whole.values, positions);
   }
   const std::int64_t threads = thread_count();
   const std::int64_t column_parts = std::clamp<std::int64_t>(whole.columns / kLeastColumns, 1, threads);
@@ -58,15 +58,15 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
     task.last_group = group_bound(task.blocks, groups, index % group_parts + 1, group_parts);
     if (task.first_group == task.last_group) return;
     task.cache_bytes = l2_cache_bytes() / 4 * 3;
-    task.scratch = kernel_scratch<T>(kernels::dsd_scratch<T>(w.block(), task.x_rows, task.cache_bytes));
+    task.scratch =
+        scratch<Scratch::kKernel, T>(kernels::dsd_scratch<T>(w.block(), task.x_rows, task.cache_bytes));
     if constexpr (std::is_same_v<T, BFloat16>) {
       const std::int64_t panel = kernels::kPanelColumns * static_cast<std::int64_t>(sizeof(T));
-      const std::int64_t rows = (task.last_group - task.first_group) * w.block();
       if (panel * task.x_rows > task.cache_bytes) {
-        task.sums = kernel_scratch<float>(kernels::kPanelColumns * rows);
+        task.sums = scratch<Scratch::kKernel, float>(kernels::kPanelColumns * groups * w.block());
       }
     }
-    task.cursors = index_scratch(task.last_group);
+    task.cursors = index_scratch(groups);
     kernel(task);
   });
 }
@@ -102,7 +102,7 @@ kernels::DsdTask<T> dsd_task(const GroupedBlocks& blocks, std::int64_t groups, c
 const BFloat16* zipped_rows(const BsrPattern& w, const BFloat16* values) {
   constexpr std::int64_t kRowsPerTask = 1 << 10;
   const std::int64_t b = w.block();
-  auto* const zipped = call_scratch<BFloat16>(w.value_count());
+  auto* const zipped = scratch<Scratch::kCall, BFloat16>(w.value_capacity());
   parallel_chunks(w.block_count() * b / 2, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t pair = begin; pair < end; ++pair) {
       const BFloat16* from = values + pair * 2 * b;

@@ -4,29 +4,29 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "filigree/base/aligned.h"
 #include "filigree/base/parallel.h"
 #include "filigree/numerics/matrix_view.h"
+#include "filigree/sparse/product_parts.h"
 
 namespace filigree::sparse {
 
 // `rows` x `columns` elements that hold `from` and zeros behind it; `from` itself where it has that size.
-template <typename T>
+template <typename T, Scratch kPurpose = Scratch::kPaddedInput>
 class PaddedInput {
  public:
   PaddedInput(MatrixView<const T> from, std::int64_t rows, std::int64_t columns) : view_(from) {
     if (from.rows == rows && from.columns == columns) return;
     constexpr std::int64_t kRowsPerTask = 16;
-    copy_.resize(static_cast<std::size_t>(rows * columns));
+    T* const padded = scratch<kPurpose, T>(rows * columns);
     parallel_chunks(rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
       for (std::int64_t r = begin; r < end; ++r) {
-        T* const to = copy_.data() + r * columns;
+        T* const to = padded + r * columns;
         const std::int64_t kept = r < from.rows ? from.columns : 0;
         if (kept > 0) std::copy_n(from.row(r), kept, to);
         std::fill(to + kept, to + columns, T{});
       }
     });
-    view_ = MatrixView<const T>(copy_.data(), rows, columns);
+    view_ = MatrixView<const T>(padded, rows, columns);
   }
   PaddedInput(const PaddedInput&) = delete;
   PaddedInput& operator=(const PaddedInput&) = delete;
@@ -34,7 +34,6 @@ class PaddedInput {
   MatrixView<const T> view() const { return view_; }
 
  private:
-  AlignedVector<T> copy_;
   MatrixView<const T> view_;
 };
 
@@ -45,8 +44,7 @@ class PaddedOutput {
  public:
   PaddedOutput(MatrixView<T> to, std::int64_t rows, std::int64_t columns, bool keep) : to_(to), view_(to) {
     if (to.rows == rows && to.columns == columns) return;
-    copy_.resize(static_cast<std::size_t>(rows * columns));
-    view_ = MatrixView<T>(copy_.data(), rows, columns);
+    view_ = MatrixView<T>(scratch<Scratch::kPaddedOutput, T>(rows * columns), rows, columns);
     if (keep) copy<T>(to_, view_);
   }
   PaddedOutput(const PaddedOutput&) = delete;
@@ -54,7 +52,7 @@ class PaddedOutput {
 
   MatrixView<T> view() const { return view_; }
   void finish() const {
-    if (!copy_.empty()) copy<T>(view_, to_);
+    if (view_.data != to_.data) copy<T>(view_, to_);
   }
 
  private:
@@ -68,7 +66,6 @@ class PaddedOutput {
     });
   }
 
-  AlignedVector<T> copy_;
   MatrixView<T> to_;
   MatrixView<T> view_;
 };
@@ -79,9 +76,9 @@ class PaddedBias {
  public:
   PaddedBias(const T* bias, std::int64_t count, std::int64_t size) : bias_(bias) {
     if (bias == nullptr || count == size) return;
-    copy_.assign(static_cast<std::size_t>(size), T{});
-    std::copy_n(bias, count, copy_.data());
-    bias_ = copy_.data();
+    T* const padded = scratch<Scratch::kPaddedSecond, T>(size);
+    std::fill(std::copy_n(bias, count, padded), padded + size, T{});
+    bias_ = padded;
   }
   PaddedBias(const PaddedBias&) = delete;
   PaddedBias& operator=(const PaddedBias&) = delete;
@@ -89,7 +86,6 @@ class PaddedBias {
   const T* data() const { return bias_; }
 
  private:
-  AlignedVector<T> copy_;
   const T* bias_;
 };
 

@@ -33,27 +33,21 @@ inline GroupedBlocks blocks_by_column(const BsrPattern& w) {
   return {w.column_offsets().data(), w.row_indices().data(), w.block_positions().data()};
 }
 
-// Memory that a thread keeps from call to call, one for each purpose: what kernels copy, what a call
-// prepares, values in refined blocks.
-template <typename T>
-T* kernel_scratch(std::int64_t count) {
-  thread_local AlignedVector<T> scratch;
-  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
-  return scratch.data();
-}
+// What memory that a thread keeps from call to call is for.
+enum class Scratch {
+  kKernel,       // what a kernel copies
+  kCall,         // what a call prepares
+  kFineValues,   // values in refined blocks
+  kPaddedInput,  // copies of ragged operands
+  kPaddedSecond,
+  kPaddedOutput,
+};
 
-template <typename T>
-T* call_scratch(std::int64_t count) {
-  thread_local AlignedVector<T> scratch;
-  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
-  return scratch.data();
-}
-
-template <typename T>
-T* refinement_scratch(std::int64_t count) {
-  thread_local AlignedVector<T> scratch;
-  if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
-  return scratch.data();
+template <Scratch kPurpose, typename T>
+T* scratch(std::int64_t count) {
+  thread_local AlignedVector<T> memory;
+  if (static_cast<std::int64_t>(memory.size()) < count) memory.resize(static_cast<std::size_t>(count));
+  return memory.data();
 }
 
 inline std::int32_t* index_scratch(std::int64_t count) {

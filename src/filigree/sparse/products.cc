@@ -16,7 +16,7 @@ template <typename T>
 const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, const T* values) {
   constexpr std::int64_t kBlocksPerTask = 64;
   const std::int64_t b = w.block();
-  T* transposed = call_scratch<T>(w.value_count());
+  T* transposed = scratch<Scratch::kCall, T>(w.value_capacity());
   parallel_chunks(w.block_count(), kBlocksPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t q = begin; q < end; ++q) {
       const T* from = values + blocks.position(q) * b * b;
@@ -52,7 +52,7 @@ void run_dds(kernels::DdsTask<T> whole, int block) {
     task.y += first * task.y_stride;
     task.first_group = group_bound(task.blocks, groups, part, group_parts);
     task.last_group = group_bound(task.blocks, groups, part + 1, group_parts);
-    task.scratch = kernel_scratch<T>(kernels::dds_scratch(block, task.x_columns));
+    task.scratch = scratch<Scratch::kKernel, T>(kernels::dds_scratch(block, task.x_columns));
     kernel(task);
   });
 }
@@ -60,7 +60,7 @@ void run_dds(kernels::DdsTask<T> whole, int block) {
 // The refined values, in memory that lives until the next call.
 template <typename T>
 const T* refined_values(const Refinement& refinement, const T* values) {
-  T* const fine = refinement_scratch<T>(refinement.pattern().value_count());
+  T* const fine = scratch<Scratch::kFineValues, T>(refinement.pattern().value_capacity());
   refinement.refine(values, fine);
   return fine;
 }

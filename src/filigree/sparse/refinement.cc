@@ -7,39 +7,37 @@ namespace {
 
 int fine_block(int coarse) { return coarse > 16 ? 16 : 1; }
 
-BsrPattern cut(const BsrPattern& coarse) {
-  const int fine = fine_block(coarse.block());
-  const std::int32_t factor = coarse.block() / fine;
-  std::vector<std::int32_t> offsets{0};
-  std::vector<std::int32_t> columns;
-  offsets.reserve(static_cast<std::size_t>(coarse.block_rows() * factor) + 1);
-  columns.reserve(static_cast<std::size_t>(coarse.block_count() * factor * factor));
-  for (std::int64_t r = 0; r < coarse.block_rows(); ++r) {
-    for (std::int32_t i = 0; i < factor; ++i) {
-      for (std::int32_t p = coarse.row_offsets()[r]; p < coarse.row_offsets()[r + 1]; ++p) {
-        for (std::int32_t j = 0; j < factor; ++j) columns.push_back(coarse.column_indices()[p] * factor + j);
-      }
-      offsets.push_back(static_cast<std::int32_t>(columns.size()));
-    }
-  }
-  return {coarse.rows(), coarse.columns(), fine, std::move(offsets), std::move(columns)};
-}
-
 }  // namespace
 
-Refinement::Refinement(const BsrPattern& coarse) : coarse_block_(coarse.block()), fine_(cut(coarse)) {
+Refinement::Refinement(const BsrPattern& coarse)
+    : coarse_block_(coarse.block()),
+      fine_(coarse.rows(), coarse.columns(), fine_block(coarse.block()),
+            coarse.value_capacity() / (fine_block(coarse.block()) * fine_block(coarse.block()))) {
+  const auto room = static_cast<std::size_t>(fine_.capacity_);
+  columns_.reserve(room);
+  places_.reserve(room);
+  offsets_.reserve(static_cast<std::size_t>(fine_.block_rows()) + 1);
+}
+
+void Refinement::assign(const BsrPattern& coarse) {
   const std::int64_t fine = fine_.block();
   const std::int64_t factor = coarse_block_ / fine;
-  places_.reserve(static_cast<std::size_t>(fine_.block_count()));
+  offsets_.assign(1, 0);
+  columns_.clear();
+  places_.clear();
   for (std::int64_t r = 0; r < coarse.block_rows(); ++r) {
     for (std::int64_t i = 0; i < factor; ++i) {
       for (std::int64_t p = coarse.row_offsets()[r]; p < coarse.row_offsets()[r + 1]; ++p) {
+        const std::int64_t first = coarse.column_indices()[p] * factor;
         for (std::int64_t j = 0; j < factor; ++j) {
+          columns_.push_back(static_cast<std::int32_t>(first + j));
           places_.push_back((p * coarse_block_ + i * fine) * coarse_block_ + j * fine);
         }
       }
+      offsets_.push_back(static_cast<std::int32_t>(columns_.size()));
     }
   }
+  fine_.assign(offsets_, columns_);
 }
 
 template <typename Body>

@@ -11,7 +11,10 @@ namespace filigree::sparse {
 // Blocks of 32 and 64 are cut into blocks of 16, blocks of 2 into single elements.
 class Refinement {
  public:
+  // With room for as many blocks as `coarse` has; empty until assign().
   explicit Refinement(const BsrPattern& coarse);
+  // Takes the blocks of a pattern of the same shape.
+  void assign(const BsrPattern& coarse);
 
   const BsrPattern& pattern() const { return fine_; }
 
@@ -29,6 +32,9 @@ class Refinement {
 
   std::int64_t coarse_block_;
   BsrPattern fine_;
+  // Those of the fine pattern, while it is made.
+  std::vector<std::int32_t> offsets_;
+  std::vector<std::int32_t> columns_;
   // Where the first value of each fine block is among the coarse values.
   std::vector<std::int64_t> places_;
 };

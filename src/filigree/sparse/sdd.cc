@@ -14,6 +14,12 @@
 namespace filigree::sparse {
 namespace {
 
+// Keeps its memory from call to call.
+std::vector<std::int64_t>& column_bounds() {
+  thread_local std::vector<std::int64_t> bounds;
+  return bounds;
+}
+
 // Tasks are ranges of block columns, narrow enough for their copy of x to stay in a core's second-level
 // cache, and, where that makes too few for all threads, of block rows. (A task copies its rows of dy as well:
 // as few column ranges as possible.) Ranges of columns hold about equally many blocks, and so do ranges of
@@ -27,7 +33,7 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
   }
   if (!kernels::has_token_major(w.block())) {
     const Refinement& fine = w.refinement();
-    T* const fine_gradient = refinement_scratch<T>(w.value_count());
+    T* const fine_gradient = scratch<Scratch::kFineValues, T>(w.value_capacity());
     run_sdd<T>(dy, x, tokens, fine.pattern(), fine_gradient, false);
     fine.coarsen(fine_gradient, accumulate, gradient);
     return;
@@ -40,8 +46,9 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
   const std::int64_t fewest = (columns + fit - 1) / fit;
   const std::int64_t most = (columns + fewest - 1) / fewest;
   const std::int64_t target = (w.block_count() + fewest - 1) / fewest;
-  std::vector<std::int64_t> bounds{0};
-  bounds.reserve(static_cast<std::size_t>(fewest) + 1);
+  std::vector<std::int64_t>& bounds = column_bounds();
+  bounds.assign(1, 0);
+  bounds.reserve(static_cast<std::size_t>(columns) + 1);
   const std::span<const std::int32_t> offsets = w.column_offsets();
   std::int64_t end = 1;  // behind the last column that holds a block
   for (; offsets[end] < offsets[columns]; ++end) {
@@ -72,8 +79,8 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
             .last_column = last,
             .gradient = gradient,
             .accumulate = accumulate,
-            .scratch = kernel_scratch<T>(kernels::sdd_scratch(w.block(), last - first, chunk)),
-            .bounds = index_scratch(2 * (last_group - first_group))});
+            .scratch = scratch<Scratch::kKernel, T>(kernels::sdd_scratch(w.block(), most, chunk)),
+            .bounds = index_scratch(2 * w.block_rows())});
   });
 }
 
@@ -86,7 +93,7 @@ void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool
   if (w.ragged()) {
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_dy(dy, x.rows, padded.rows());
-    const PaddedInput<T> whole_x(x, x.rows, padded.columns());
+    const PaddedInput<T, Scratch::kPaddedSecond> whole_x(x, x.rows, padded.columns());
     sdd<T>(whole_dy.view(), whole_x.view(), padded, gradient, accumulate);
     return;
   }
@@ -100,7 +107,7 @@ void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* grad
   if (w.ragged()) {
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_dy(dy, padded.rows(), x.columns);
-    const PaddedInput<T> whole_x(x, padded.columns(), x.columns);
+    const PaddedInput<T, Scratch::kPaddedSecond> whole_x(x, padded.columns(), x.columns);
     sdd_row_major<T>(whole_dy.view(), whole_x.view(), padded, gradient, accumulate);
     return;
   }
