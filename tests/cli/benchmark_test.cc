@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <sstream>
 #include <string>
 
 #include "filigree/base/test_support.h"
@@ -47,6 +48,30 @@ TEST(SparseBench, PrintsALineOfJsonForEachCell) {
       EXPECT_GT(line["gflops_dense"], 0.0);
     }
   }
+}
+
+// Lists of any option give a grid; what ran is named.
+TEST(SparseBench, RunsStaticDynamicAndDense) {
+  const Outcome outcome =
+      run_program({FILIGREE_PROGRAM, "sparse", "bench",     "--m",    "64",        "--n",       "512",
+                   "--block",        "1",      "--density", "1/16",   "--density", "1",         "--mode",
+                   "static",         "--mode", "dynamic",   "--mode", "dense",     "--pattern", "uniform",
+                   "--pattern",      "banded", "--pairs",   "1",      "--threads", "1",         "--json"});
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  std::istringstream lines(outcome.out);
+  int count = 0;
+  for (std::string text; std::getline(lines, text); ++count) {
+    const auto line = nlohmann::json::parse(text);
+    const bool dense = line["mode"] == "dense" || line["density"] == 1.0;
+    EXPECT_EQ(line["executed"], dense ? "dense" : "sparse") << text;
+    EXPECT_EQ(line["pattern"], count < 6 ? "uniform" : "banded") << text;
+  }
+  EXPECT_EQ(count, 12);
+  const Outcome never =
+      run_program({FILIGREE_PROGRAM, "sparse", "bench", "--m", "64", "--n", "512", "--block", "1",
+                   "--density", "1", "--pairs", "1", "--json", "--no-fallback"});
+  ASSERT_EQ(never.code, 0) << never.err;
+  EXPECT_EQ(nlohmann::json::parse(never.out)["executed"], "sparse");
 }
 
 TEST(SparseBench, RefusesWhatIsNoBenchmark) {

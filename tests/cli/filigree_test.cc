@@ -18,8 +18,8 @@ TEST(Filigree, HelpListsTheCommandsOnStdout) {
     const Outcome outcome = run_program({FILIGREE_PROGRAM, flag});
     EXPECT_EQ(outcome.code, 0) << flag;
     EXPECT_TRUE(contains(outcome.out, "usage: filigree <area> <verb> [options]")) << outcome.out;
-    for (const char* command :
-         {"  info ", "  bert prepare ", "  bert pretrain ", "  bert fill ", "  sparse bench "}) {
+    for (const char* command : {"  info ", "  bert prepare ", "  bert pretrain ", "  bert fill ",
+                                "  sparse plan ", "  sparse bench "}) {
       EXPECT_TRUE(contains(outcome.out, command)) << command;
     }
     EXPECT_EQ(outcome.err, "");

@@ -3,7 +3,7 @@
     pip install safetensors numpy xxhash      # in a virtual environment; not part of the build
     python read_safetensors.py RUN/checkpoints/step-*.safetensors
 
-An independent look at what src/filigree/run/safetensors.cc writes: the file opens, and the checksum is what
+An independent look at what src/filigree/numerics/safetensors.cc writes: the file opens, and the checksum is what
 docs/formats.md says. Exits with 1 where it is not.
 """
 

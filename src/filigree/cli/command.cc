@@ -17,6 +17,7 @@ constexpr Command kCommands[] = {
     {"bert", "prepare", "text to a WordPiece vocabulary and a tokenised corpus", bert_prepare},
     {"bert", "pretrain", "pre-train a BERT, dense or block-sparse", bert_pretrain},
     {"bert", "fill", "fill in the [MASK]s of a sentence", bert_fill},
+    {"sparse", "plan", "plan a block-sparse product, and say what was chosen and why", sparse_plan},
     {"sparse", "bench", "time block-sparse products beside the best dense ones", sparse_bench},
 };
 

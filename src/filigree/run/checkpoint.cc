@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "filigree/base/error.h"
-#include "filigree/run/json.h"
+#include "filigree/base/json.h"
 
 namespace filigree::run {
 namespace {

@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "filigree/run/safetensors.h"
+#include "filigree/numerics/safetensors.h"
 
 namespace filigree::run {
 

@@ -10,7 +10,7 @@
 
 #include "filigree/base/error.h"
 #include "filigree/base/file.h"
-#include "filigree/run/json.h"
+#include "filigree/base/json.h"
 
 namespace filigree::run {
 namespace {

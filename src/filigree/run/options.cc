@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "filigree/base/error.h"
-#include "filigree/run/nearest.h"
+#include "filigree/base/nearest.h"
 
 namespace filigree::run {
 namespace {

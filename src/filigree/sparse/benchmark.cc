@@ -4,13 +4,12 @@
 #include <chrono>
 #include <cmath>
 #include <functional>
+#include <optional>
 #include <type_traits>
 #include <vector>
 
 #include "filigree/base/aligned.h"
 #include "filigree/base/error.h"
-#include "filigree/sparse/dsd.h"
-#include "filigree/sparse/products.h"
 
 namespace filigree::sparse {
 namespace {
@@ -72,26 +71,60 @@ class Problem {
                            random)),
         gradient_(static_cast<std::size_t>(w_.value_count())),
         dense_w_(uniform<T>(cell.m * cell.k, std::sqrt(3.0 / static_cast<double>(cell.k)), random)),
-        result_(static_cast<std::size_t>(result_size())) {}
+        result_(static_cast<std::size_t>(result_size())) {
+    const PlanOptions options{.product = cell.op,
+                              .layout = cell.layout,
+                              .samples = cell.n,
+                              .dense_fallback = cell.dense_fallback,
+                              .measure = cell.measure};
+    if (cell.mode == BenchmarkMode::kDynamic) {
+      // Room for more than these blocks: what is left of it must cost nothing.
+      const std::int64_t places = w_.block_rows() * w_.block_columns();
+      dynamic_.emplace(cell.m, cell.k, cell.block, std::min(places, w_.block_count() + w_.block_count() / 4));
+      dynamic_->encode(w_.row_offsets(), w_.column_indices());
+      plan_.emplace(*dynamic_, options);
+    } else {
+      plan_.emplace(w_, options);
+    }
+  }
 
   const BsrPattern& w() const { return w_; }
+  const Plan<T>& plan() const { return *plan_; }
 
-  void sparse_product() {
-    const ConstPointer<T> values = values_.data();
-    if (row_major()) {
-      if (cell_.op == BenchmarkOp::kForward) dsd<T>(w_, values, x(), nullptr, out(cell_.m));
-      if (cell_.op == BenchmarkOp::kGradInput) dsd_transposed<T>(w_, values, y(), out(cell_.k));
+  void planned_product() {
+    switch (cell_.op) {
+      case Product::kForward: plan_->multiply(values_.data(), x(), nullptr, out(cell_.m)); return;
+      case Product::kGradInput: plan_->multiply(values_.data(), y(), nullptr, out(cell_.k)); return;
+      case Product::kGradWeight: plan_->gradient(y(), x(), gradient_.data()); return;
     }
-    // check_cell() lets only these products of BF16 through.
-    if constexpr (!std::is_same_v<T, BFloat16>) {
-      if (cell_.op == BenchmarkOp::kGradWeight) {
-        row_major() ? sdd_row_major<T>(y(), x(), w_, gradient_.data())
-                    : sdd<T>(y(), x(), w_, gradient_.data());
-      } else if (!row_major()) {
-        if (cell_.op == BenchmarkOp::kForward) dds_transposed<T>(x(), w_, values, nullptr, out(cell_.m));
-        if (cell_.op == BenchmarkOp::kGradInput) dds<T>(y(), w_, values, out(cell_.k));
+  }
+
+  // What a new pattern costs before its product can run.
+  double plan_seconds() {
+    constexpr int kTimes = 5;
+    std::vector<double> seconds;
+    seconds.reserve(kTimes);
+    for (int i = 0; i < kTimes; ++i) {
+      if (dynamic_) {
+        seconds.push_back(seconds_of(
+            [&] {
+              dynamic_->encode(w_.row_offsets(), w_.column_indices());
+              plan_->renew();
+            },
+            1));
+        continue;
       }
+      std::vector<std::int32_t> offsets(w_.row_offsets().begin(), w_.row_offsets().end());
+      std::vector<std::int32_t> indices(w_.column_indices().begin(), w_.column_indices().end());
+      seconds.push_back(seconds_of(
+          [&] {
+            const Plan<T> plan(
+                BsrPattern(w_.rows(), w_.columns(), w_.block(), std::move(offsets), std::move(indices)),
+                plan_->options());
+          },
+          1));
     }
+    return median(seconds);
   }
 
   void dense_product(const dense::DenseLibrary& library) {
@@ -100,13 +133,13 @@ class Problem {
     const Transpose no = Transpose::kNo;
     const Transpose yes = Transpose::kYes;
     switch (cell_.op) {
-      case BenchmarkOp::kForward:
+      case Product::kForward:
         row_major() ? product(no, no, w, x(), out(cell_.m)) : product(no, yes, x(), w, out(cell_.m));
         return;
-      case BenchmarkOp::kGradInput:
+      case Product::kGradInput:
         row_major() ? product(yes, no, w, y(), out(cell_.k)) : product(no, no, y(), w, out(cell_.k));
         return;
-      case BenchmarkOp::kGradWeight: {
+      case Product::kGradWeight: {
         const MatrixView<T> gradient(result_.data(), cell_.m, cell_.k);
         row_major() ? product(no, yes, y(), x(), gradient) : product(yes, no, y(), x(), gradient);
         return;
@@ -118,9 +151,9 @@ class Problem {
   bool row_major() const { return cell_.layout == ActivationLayout::kRowMajor; }
   std::int64_t result_size() const {
     switch (cell_.op) {
-      case BenchmarkOp::kForward: return cell_.m * cell_.n;
-      case BenchmarkOp::kGradInput: return cell_.k * cell_.n;
-      case BenchmarkOp::kGradWeight: break;
+      case Product::kForward: return cell_.m * cell_.n;
+      case Product::kGradInput: return cell_.k * cell_.n;
+      case Product::kGradWeight: break;
     }
     return cell_.m * cell_.k;
   }
@@ -140,27 +173,9 @@ class Problem {
   AlignedVector<T> gradient_;
   AlignedVector<T> dense_w_;
   AlignedVector<T> result_;
+  std::optional<DynamicBsrPattern> dynamic_;
+  std::optional<Plan<T>> plan_;
 };
-
-// What a new pattern costs before the product of `cell` can run.
-double seconds_to_index(const BsrPattern& w, const BenchmarkCell& cell) {
-  constexpr int kTimes = 3;
-  std::vector<double> seconds;
-  seconds.reserve(kTimes);
-  for (int i = 0; i < kTimes; ++i) {
-    std::vector<std::int32_t> offsets(w.row_offsets().begin(), w.row_offsets().end());
-    std::vector<std::int32_t> indices(w.column_indices().begin(), w.column_indices().end());
-    seconds.push_back(seconds_of(
-        [&] {
-          const BsrPattern pattern(w.rows(), w.columns(), w.block(), std::move(offsets), std::move(indices));
-          if (w.block() > 1 || cell.layout == ActivationLayout::kTokenMajor) return;
-          if (cell.op == BenchmarkOp::kForward) (void)pattern.row_runs();
-          if (cell.op == BenchmarkOp::kGradInput) (void)pattern.column_runs();
-        },
-        1));
-  }
-  return median(seconds);
-}
 
 template <typename T>
 BenchmarkResult measure_type(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
@@ -176,7 +191,10 @@ BenchmarkResult measure_type(const BenchmarkCell& cell, const std::vector<dense:
   if (contenders.empty()) {
     fail_missing("no dense library here multiplies this type on this CPU; install libdnnl2 (oneDNN)");
   }
-  contenders.push_back({"sparse", [&] { problem.sparse_product(); }});
+  const std::size_t dense_count = contenders.size();
+  if (cell.mode != BenchmarkMode::kDense) {
+    contenders.push_back({"planned", [&] { problem.planned_product(); }});
+  }
   for (Contender& contender : contenders) contender.warm_up();
   for (int pair = 0; pair < pairs; ++pair) {
     // The order turns: none always finds the same other's data in the caches.
@@ -185,21 +203,22 @@ BenchmarkResult measure_type(const BenchmarkCell& cell, const std::vector<dense:
     }
   }
 
-  const Contender& sparse = contenders.back();
   const Contender& dense = *std::min_element(
-      contenders.begin(), contenders.end() - 1,
+      contenders.begin(), contenders.begin() + static_cast<std::ptrdiff_t>(dense_count),
       [](const Contender& a, const Contender& b) { return median(a.seconds) < median(b.seconds); });
+  const Contender& planned = cell.mode == BenchmarkMode::kDense ? dense : contenders.back();
   std::vector<double> speedups;
-  speedups.reserve(sparse.seconds.size());
-  for (std::size_t i = 0; i < sparse.seconds.size(); ++i) {
-    speedups.push_back(dense.seconds[i] / sparse.seconds[i]);
+  speedups.reserve(planned.seconds.size());
+  for (std::size_t i = 0; i < planned.seconds.size(); ++i) {
+    speedups.push_back(dense.seconds[i] / planned.seconds[i]);
   }
   const double dense_flops =
       2e-9 * static_cast<double>(cell.m) * static_cast<double>(cell.k) * static_cast<double>(cell.n);
   BenchmarkResult result;
   result.density = problem.w().density();
-  result.pattern_seconds = seconds_to_index(problem.w(), cell);
-  result.seconds = median(sparse.seconds);
+  result.plan_seconds = cell.mode == BenchmarkMode::kDense ? 0 : problem.plan_seconds();
+  result.execution = cell.mode == BenchmarkMode::kDense ? Execution::kDense : problem.plan().execution();
+  result.seconds = median(planned.seconds);
   result.dense_seconds = median(dense.seconds);
   result.dense_library = dense.name;
   result.dense_rate = dense_flops / result.dense_seconds;
@@ -220,7 +239,7 @@ void check_cell(const BenchmarkCell& cell) {
                blocks, places);
   }
   if (cell.type == BenchmarkType::kBFloat16 &&
-      (cell.layout != ActivationLayout::kRowMajor || cell.op == BenchmarkOp::kGradWeight)) {
+      (cell.layout != ActivationLayout::kRowMajor || cell.op == Product::kGradWeight)) {
     fail_usage("bfloat16 has the products forward and grad-input of row-major activations");
   }
 }

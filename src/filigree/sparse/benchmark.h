@@ -7,28 +7,10 @@
 
 #include "filigree/dense/dense_library.h"
 #include "filigree/sparse/pattern_kind.h"
+#include "filigree/sparse/plan.h"
+#include "filigree/sparse/product.h"
 
 namespace filigree::sparse {
-
-// The three products of training; gradients are those of forward, y = w x.
-enum class BenchmarkOp { kForward, kGradInput, kGradWeight };
-// Where the activations' features are: in rows (x is k x n), as PopSparse has them, or in columns (x is n x
-// k), as networks have them.
-enum class ActivationLayout { kRowMajor, kTokenMajor };
-
-struct BenchmarkOpName {
-  BenchmarkOp op;
-  std::string_view name;
-};
-inline constexpr BenchmarkOpName kBenchmarkOps[] = {{BenchmarkOp::kForward, "forward"},
-                                                    {BenchmarkOp::kGradInput, "grad-input"},
-                                                    {BenchmarkOp::kGradWeight, "grad-weight"}};
-struct ActivationLayoutName {
-  ActivationLayout layout;
-  std::string_view name;
-};
-inline constexpr ActivationLayoutName kActivationLayouts[] = {{ActivationLayout::kRowMajor, "row-major"},
-                                                              {ActivationLayout::kTokenMajor, "token-major"}};
 
 // What weights and activations are stored in.
 enum class BenchmarkType { kFloat32, kBFloat16 };
@@ -39,6 +21,16 @@ struct BenchmarkTypeName {
 inline constexpr BenchmarkTypeName kBenchmarkTypes[] = {{BenchmarkType::kFloat32, "float32"},
                                                         {BenchmarkType::kBFloat16, "bfloat16"}};
 
+// A pattern that is known beforehand, one that is encoded into room set aside, or the dense product alone.
+enum class BenchmarkMode { kStatic, kDynamic, kDense };
+struct BenchmarkModeName {
+  BenchmarkMode mode;
+  std::string_view name;
+};
+inline constexpr BenchmarkModeName kBenchmarkModes[] = {{BenchmarkMode::kStatic, "static"},
+                                                        {BenchmarkMode::kDynamic, "dynamic"},
+                                                        {BenchmarkMode::kDense, "dense"}};
+
 // W is m x k; activations have n columns (or tokens).
 struct BenchmarkCell {
   std::int64_t m = 0;
@@ -46,20 +38,25 @@ struct BenchmarkCell {
   std::int64_t n = 0;
   int block = 16;
   double density = 0.1;
-  BenchmarkOp op = BenchmarkOp::kForward;
+  Product op = Product::kForward;
   ActivationLayout layout = ActivationLayout::kRowMajor;
   PatternKind pattern = PatternKind::kUniform;
   BenchmarkType type = BenchmarkType::kFloat32;
+  BenchmarkMode mode = BenchmarkMode::kStatic;
+  // As PlanOptions have them.
+  bool dense_fallback = true;
+  bool measure = false;
 };
 
 // Seconds are medians. Rates are in GFLOP/s.
 struct BenchmarkResult {
-  double density = 0;          // of the blocks that exist: the nearest to the one asked for
-  double pattern_seconds = 0;  // to build the pattern's indices from its blocks
-  double seconds = 0;          // of the sparse product, copies and packing included
-  double dense_seconds = 0;    // of the fastest dense library
+  double density = 0;       // of the blocks that exist: the nearest to the one asked for
+  double plan_seconds = 0;  // from the blocks to a plan; dynamic: to encode other blocks
+  Execution execution = Execution::kSparse;
+  double seconds = 0;        // of the product as planned, copies and packing included
+  double dense_seconds = 0;  // of the fastest dense library
   std::string dense_library;
-  double nonzero_rate = 0;  // the sparse product's, non-zeros alone
+  double nonzero_rate = 0;  // the planned product's, non-zeros alone
   double dense_rate = 0;
   double ratio = 0;    // nonzero_rate / dense_rate, the median over pairs
   double speedup = 0;  // dense_seconds / seconds, the median over pairs
@@ -69,7 +66,7 @@ struct BenchmarkResult {
 // that has no room for its blocks; a product that BF16 does not have.
 void check_cell(const BenchmarkCell& cell);
 
-// Times `pairs` interleaved pairs, each of one sparse product and one of every dense library, on the threads
+// Times `pairs` interleaved pairs, each of one planned product and one of every dense library, on the threads
 // of base/parallel.h. A call shorter than a millisecond is repeated within its turn.
 // Errors: as check_cell(). Errors (missing): no dense library has the type.
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,

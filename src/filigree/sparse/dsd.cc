@@ -24,14 +24,10 @@ const T* in_order(const BsrPattern& w, const T* values, std::span<const std::int
   return copy;
 }
 
-// Fills in columns, groups, runs and scratch of `whole` for each task, and runs it. Threads take equal parts
-// of the columns, which balances any pattern; where there are too few columns for that, also parts of the
-// groups, balanced by blocks.
+// Fills in columns, groups, runs and scratch of `whole` for each task, and runs it. Parts of the groups are
+// balanced by blocks.
 template <typename T>
-void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
-  // Parts begin at whole vectors, and are not so narrow that a weight is loaded for a vector or two.
-  constexpr std::int64_t kStep = 16;
-  constexpr std::int64_t kLeastColumns = 32;
+void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w, const Schedule& schedule) {
   const kernels::DsdKernel<T> kernel = kernels::dsd_kernel<T>(w.block());
   // Plain loops, which serve double, take blocks in their own order.
   if (w.block() == 1 && std::is_same_v<T, float>) {
@@ -41,21 +37,23 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w) {
     const std::span<const std::int32_t> positions = index.positions();
     whole.run_values = positions.empty() ? whole.values : in_order<T>(w, whole.values, positions);
   }
-  const std::int64_t threads = thread_count();
-  const std::int64_t column_parts = std::clamp<std::int64_t>(whole.columns / kLeastColumns, 1, threads);
-  const std::int64_t steps = (whole.columns + kStep - 1) / kStep;
   const std::int64_t groups = whole.last_group;
-  const std::int64_t group_parts = std::min(groups, (threads + column_parts - 1) / column_parts);
-  parallel_tasks(column_parts * group_parts, [&](std::int64_t index, int) {
+  const Schedule parts = dsd_parts(schedule, whole.columns, groups, thread_count());
+  const std::int64_t steps = (whole.columns + kernels::kColumnStep - 1) / kernels::kColumnStep;
+  whole.panel_columns = schedule.panel_columns > 0 ? std::min(schedule.panel_columns, kernels::kPanelColumns)
+                                                   : kernels::kPanelColumns;
+  parallel_tasks(parts.activation_parts * parts.group_parts, [&](std::int64_t index, int) {
     kernels::DsdTask<T> task = whole;
-    const std::int64_t part = index / group_parts;
-    const std::int64_t first = steps * part / column_parts * kStep;
-    const std::int64_t last = std::min(whole.columns, steps * (part + 1) / column_parts * kStep);
+    const std::int64_t part = index / parts.group_parts;
+    const std::int64_t group_part = index % parts.group_parts;
+    const std::int64_t first = steps * part / parts.activation_parts * kernels::kColumnStep;
+    const std::int64_t last =
+        std::min(whole.columns, steps * (part + 1) / parts.activation_parts * kernels::kColumnStep);
     task.x += first;
     task.y += first;
     task.columns = last - first;
-    task.first_group = group_bound(task.blocks, groups, index % group_parts, group_parts);
-    task.last_group = group_bound(task.blocks, groups, index % group_parts + 1, group_parts);
+    task.first_group = group_bound(task.blocks, groups, group_part, parts.group_parts);
+    task.last_group = group_bound(task.blocks, groups, group_part + 1, parts.group_parts);
     if (task.first_group == task.last_group) return;
     task.cache_bytes = l2_cache_bytes() / 4 * 3;
     task.scratch =
@@ -81,6 +79,7 @@ kernels::DsdTask<T> dsd_task(const GroupedBlocks& blocks, std::int64_t groups, c
           .y = y.data,
           .y_stride = y.stride,
           .columns = y.columns,
+          .panel_columns = 0,
           .blocks = blocks,
           .first_group = 0,
           .last_group = groups,
@@ -159,7 +158,7 @@ void through_floats(const BsrPattern& w, const T* values, ConstView<T> x, const 
 
 template <typename T>
 void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPointer<T> bias, MatrixView<T> y,
-         bool accumulate) {
+         bool accumulate, const Schedule& schedule) {
   check_view("dsd", "x", x, w.columns(), y.columns);
   check_view("dsd", "y", y, w.rows(), y.columns);
   if (y.columns == 0) return;
@@ -168,7 +167,7 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
     const PaddedInput<T> whole_x(x, padded.columns(), y.columns);
     const PaddedBias<T> whole_bias(bias, w.rows(), padded.rows());
     const PaddedOutput<T> whole_y(y, padded.rows(), y.columns, accumulate);
-    dsd<T>(padded, values, whole_x.view(), whole_bias.data(), whole_y.view(), accumulate);
+    dsd<T>(padded, values, whole_x.view(), whole_bias.data(), whole_y.view(), accumulate, schedule);
     whole_y.finish();
     return;
   }
@@ -177,17 +176,17 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
       through_floats<T>(
           w, values, x, bias, y, accumulate,
           [&](const float* w_values, ConstView<float> x_part, const float* biases, MatrixView<float> y_part) {
-            dsd<float>(w, w_values, x_part, biases, y_part, accumulate);
+            dsd<float>(w, w_values, x_part, biases, y_part, accumulate, schedule);
           });
       return;
     }
   }
-  run_dsd<T>(dsd_task<T>(blocks_by_row(w), w.block_rows(), values, x, bias, y, accumulate), w);
+  run_dsd<T>(dsd_task<T>(blocks_by_row(w), w.block_rows(), values, x, bias, y, accumulate), w, schedule);
 }
 
 template <typename T>
 void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy, MatrixView<T> dx,
-                    bool accumulate) {
+                    bool accumulate, const Schedule& schedule) {
   check_view("dsd_transposed", "dy", dy, w.rows(), dx.columns);
   check_view("dsd_transposed", "dx", dx, w.columns(), dx.columns);
   if (dx.columns == 0) return;
@@ -195,7 +194,7 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_dy(dy, padded.rows(), dx.columns);
     const PaddedOutput<T> whole_dx(dx, padded.columns(), dx.columns, accumulate);
-    dsd_transposed<T>(padded, values, whole_dy.view(), whole_dx.view(), accumulate);
+    dsd_transposed<T>(padded, values, whole_dy.view(), whole_dx.view(), accumulate, schedule);
     whole_dx.finish();
     return;
   }
@@ -204,7 +203,7 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
       through_floats<T>(
           w, values, dy, nullptr, dx, accumulate,
           [&](const float* w_values, ConstView<float> dy_part, const float*, MatrixView<float> dx_part) {
-            dsd_transposed<float>(w, w_values, dy_part, dx_part, accumulate);
+            dsd_transposed<float>(w, w_values, dy_part, dx_part, accumulate, schedule);
           });
       return;
     }
@@ -213,20 +212,20 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
   kernels::DsdTask<T> task =
       dsd_task<T>(blocks_by_column(w), w.block_columns(), values, dy, nullptr, dx, accumulate);
   task.transposed = true;
-  run_dsd<T>(task, w);
+  run_dsd<T>(task, w, schedule);
 }
 
 template void dsd<float>(const BsrPattern&, const float*, ConstView<float>, const float*, MatrixView<float>,
-                         bool);
+                         bool, const Schedule&);
 template void dsd<double>(const BsrPattern&, const double*, ConstView<double>, const double*,
-                          MatrixView<double>, bool);
+                          MatrixView<double>, bool, const Schedule&);
 template void dsd<BFloat16>(const BsrPattern&, const BFloat16*, ConstView<BFloat16>, const BFloat16*,
-                            MatrixView<BFloat16>, bool);
+                            MatrixView<BFloat16>, bool, const Schedule&);
 template void dsd_transposed<float>(const BsrPattern&, const float*, ConstView<float>, MatrixView<float>,
-                                    bool);
+                                    bool, const Schedule&);
 template void dsd_transposed<double>(const BsrPattern&, const double*, ConstView<double>, MatrixView<double>,
-                                     bool);
+                                     bool, const Schedule&);
 template void dsd_transposed<BFloat16>(const BsrPattern&, const BFloat16*, ConstView<BFloat16>,
-                                       MatrixView<BFloat16>, bool);
+                                       MatrixView<BFloat16>, bool, const Schedule&);
 
 }  // namespace filigree::sparse

@@ -11,18 +11,19 @@
 
 #include "filigree/numerics/bfloat16.h"
 #include "filigree/sparse/products.h"
+#include "filigree/sparse/schedule.h"
 
 namespace filigree::sparse {
 
 // y = w x (+ bias in every column) (+ y where `accumulate`). bias: [out], or nullptr.
 template <typename T>
 void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPointer<T> bias, MatrixView<T> y,
-         bool accumulate = false);
+         bool accumulate = false, const Schedule& schedule = {});
 
 // dx = w^T dy (+ dx where `accumulate`): gradient of the input.
 template <typename T>
 void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy, MatrixView<T> dx,
-                    bool accumulate = false);
+                    bool accumulate = false, const Schedule& schedule = {});
 
 // gradient = dy x^T at w's blocks (+ gradient where `accumulate`): gradient of the weights, in their order.
 template <typename T>

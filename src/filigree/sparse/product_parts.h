@@ -41,6 +41,7 @@ enum class Scratch {
   kPaddedInput,  // copies of ragged operands
   kPaddedSecond,
   kPaddedOutput,
+  kDense,  // a matrix with its zeros
 };
 
 template <Scratch kPurpose, typename T>

@@ -29,29 +29,27 @@ const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, con
   return transposed;
 }
 
-// Fills in tokens, groups and scratch of `whole` (all tokens and groups) for each task, and runs it. Tasks
-// are runs of tokens; where there are too few for all threads, also runs of groups.
+// Fills in tokens, groups and scratch of `whole` (all tokens and groups) for each task, and runs it.
 template <typename T>
-void run_dds(kernels::DdsTask<T> whole, int block) {
+void run_dds(kernels::DdsTask<T> whole, int block, const Schedule& schedule) {
   const kernels::DdsKernel<T> kernel = kernels::dds_kernel<T>(block);
   const std::int64_t step = kernels::whole_tiles(block);
-  const std::int64_t wanted = thread_count() == 1 ? 1 : 8 * thread_count();
-  const std::int64_t steps = (whole.tokens + step - 1) / step;
-  const std::int64_t chunk = step * std::max<std::int64_t>(1, steps / wanted);
-  const std::int64_t token_parts = (whole.tokens + chunk - 1) / chunk;
   const std::int64_t groups = whole.last_group;
-  const std::int64_t group_parts =
-      token_parts >= 2 * thread_count() ? 1 : std::min<std::int64_t>(groups, thread_count());
-  parallel_tasks(token_parts * group_parts, [&](std::int64_t index, int) {
+  const Schedule parts = dds_parts(schedule, block, whole.tokens, groups, thread_count());
+  const std::int64_t steps = (whole.tokens + step - 1) / step;
+  parallel_tasks(parts.activation_parts * parts.group_parts, [&](std::int64_t index, int) {
     kernels::DdsTask<T> task = whole;
-    const std::int64_t first = index / group_parts * chunk;
-    const std::int64_t part = index % group_parts;
-    task.tokens = std::min(chunk, whole.tokens - first);
+    const std::int64_t token_part = index / parts.group_parts;
+    const std::int64_t part = index % parts.group_parts;
+    const std::int64_t first = steps * token_part / parts.activation_parts * step;
+    const std::int64_t last =
+        std::min(whole.tokens, steps * (token_part + 1) / parts.activation_parts * step);
+    task.tokens = last - first;
     task.tokens_behind = whole.tokens - first - task.tokens;
     task.x += first * task.x_stride;
     task.y += first * task.y_stride;
-    task.first_group = group_bound(task.blocks, groups, part, group_parts);
-    task.last_group = group_bound(task.blocks, groups, part + 1, group_parts);
+    task.first_group = group_bound(task.blocks, groups, part, parts.group_parts);
+    task.last_group = group_bound(task.blocks, groups, part + 1, parts.group_parts);
     task.scratch = scratch<Scratch::kKernel, T>(kernels::dds_scratch(block, task.x_columns));
     kernel(task);
   });
@@ -69,7 +67,7 @@ const T* refined_values(const Refinement& refinement, const T* values) {
 
 template <typename T>
 void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values, ConstPointer<T> bias,
-                    MatrixView<T> y, bool accumulate) {
+                    MatrixView<T> y, bool accumulate, const Schedule& schedule) {
   check_view("dds_transposed", "x", x, y.rows, w.columns());
   check_view("dds_transposed", "y", y, y.rows, w.rows());
   if (y.rows == 0) return;
@@ -78,13 +76,14 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
     const PaddedInput<T> whole_x(x, y.rows, padded.columns());
     const PaddedBias<T> whole_bias(bias, w.rows(), padded.rows());
     const PaddedOutput<T> whole_y(y, y.rows, padded.rows(), accumulate);
-    dds_transposed<T>(whole_x.view(), padded, values, whole_bias.data(), whole_y.view(), accumulate);
+    dds_transposed<T>(whole_x.view(), padded, values, whole_bias.data(), whole_y.view(), accumulate,
+                      schedule);
     whole_y.finish();
     return;
   }
   if (!kernels::has_token_major(w.block())) {
     const Refinement& fine = w.refinement();
-    dds_transposed<T>(x, fine.pattern(), refined_values(fine, values), bias, y, accumulate);
+    dds_transposed<T>(x, fine.pattern(), refined_values(fine, values), bias, y, accumulate, schedule);
     return;
   }
   const GroupedBlocks blocks = blocks_by_row(w);
@@ -103,11 +102,12 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
               .bias = bias,
               .accumulate = accumulate,
               .scratch = nullptr},
-             w.block());
+             w.block(), schedule);
 }
 
 template <typename T>
-void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixView<T> dx, bool accumulate) {
+void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixView<T> dx, bool accumulate,
+         const Schedule& schedule) {
   check_view("dds", "dy", dy, dx.rows, w.rows());
   check_view("dds", "dx", dx, dx.rows, w.columns());
   if (dx.rows == 0) return;
@@ -115,13 +115,13 @@ void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixVie
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_dy(dy, dx.rows, padded.rows());
     const PaddedOutput<T> whole_dx(dx, dx.rows, padded.columns(), accumulate);
-    dds<T>(whole_dy.view(), padded, values, whole_dx.view(), accumulate);
+    dds<T>(whole_dy.view(), padded, values, whole_dx.view(), accumulate, schedule);
     whole_dx.finish();
     return;
   }
   if (!kernels::has_token_major(w.block())) {
     const Refinement& fine = w.refinement();
-    dds<T>(dy, fine.pattern(), refined_values(fine, values), dx, accumulate);
+    dds<T>(dy, fine.pattern(), refined_values(fine, values), dx, accumulate, schedule);
     return;
   }
   GroupedBlocks blocks = blocks_by_column(w);
@@ -143,14 +143,16 @@ void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixVie
               .bias = nullptr,
               .accumulate = accumulate,
               .scratch = nullptr},
-             w.block());
+             w.block(), schedule);
 }
 
 template void dds_transposed<float>(ConstView<float>, const BsrPattern&, const float*, const float*,
-                                    MatrixView<float>, bool);
+                                    MatrixView<float>, bool, const Schedule&);
 template void dds_transposed<double>(ConstView<double>, const BsrPattern&, const double*, const double*,
-                                     MatrixView<double>, bool);
-template void dds<float>(ConstView<float>, const BsrPattern&, const float*, MatrixView<float>, bool);
-template void dds<double>(ConstView<double>, const BsrPattern&, const double*, MatrixView<double>, bool);
+                                     MatrixView<double>, bool, const Schedule&);
+template void dds<float>(ConstView<float>, const BsrPattern&, const float*, MatrixView<float>, bool,
+                         const Schedule&);
+template void dds<double>(ConstView<double>, const BsrPattern&, const double*, MatrixView<double>, bool,
+                          const Schedule&);
 
 }  // namespace filigree::sparse

@@ -13,6 +13,7 @@
 
 #include "filigree/numerics/matrix_view.h"
 #include "filigree/sparse/bsr_pattern.h"
+#include "filigree/sparse/schedule.h"
 
 namespace filigree::sparse {
 
@@ -25,12 +26,12 @@ using ConstPointer = const std::type_identity_t<T>*;
 // y = x W^T (+ bias) (+ y where `accumulate`): forward of a linear layer. bias: [out], or nullptr.
 template <typename T>
 void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values, ConstPointer<T> bias,
-                    MatrixView<T> y, bool accumulate = false);
+                    MatrixView<T> y, bool accumulate = false, const Schedule& schedule = {});
 
 // dx = dy W (+ dx where `accumulate`): gradient of the input.
 template <typename T>
 void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixView<T> dx,
-         bool accumulate = false);
+         bool accumulate = false, const Schedule& schedule = {});
 
 // gradient = dy^T x at W's blocks (+ gradient where `accumulate`): gradient of the weights.
 template <typename T>

@@ -10,6 +10,7 @@ int info(const std::vector<std::string>& arguments);
 int bert_prepare(const std::vector<std::string>& arguments);
 int bert_pretrain(const std::vector<std::string>& arguments);
 int bert_fill(const std::vector<std::string>& arguments);
+int sparse_plan(const std::vector<std::string>& arguments);
 int sparse_bench(const std::vector<std::string>& arguments);
 
 }  // namespace filigree::cli

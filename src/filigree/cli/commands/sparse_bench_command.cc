@@ -2,7 +2,6 @@
 // end in _bench.cc are micro-benchmarks: hence this name.)
 #include <fmt/format.h>
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -10,9 +9,11 @@
 #include "filigree/base/error.h"
 #include "filigree/base/interrupt.h"
 #include "filigree/base/isa.h"
+#include "filigree/base/names.h"
 #include "filigree/base/parallel.h"
 #include "filigree/base/progress.h"
 #include "filigree/cli/commands/commands.h"
+#include "filigree/cli/commands/sparse_options.h"
 #include "filigree/dense/fma_peak.h"
 #include "filigree/dense/gemm.h"
 #include "filigree/run/options.h"
@@ -32,27 +33,17 @@ struct Settings {
   std::vector<std::string> block{"16"};
   std::vector<std::string> density{"1/4", "1/16"};
   std::vector<std::string> op{"forward"};
-  std::string dtype = "float32";
-  std::string layout = "row-major";
-  std::string pattern = "uniform";
+  std::vector<std::string> dtype{"float32"};
+  std::vector<std::string> layout{"row-major"};
+  std::vector<std::string> pattern{"uniform"};
+  std::vector<std::string> mode{"static"};
+  bool fallback = true;
+  bool measure = false;
   int pairs = 15;
   int threads = 0;
   std::uint64_t seed = 1;
   bool json = false;
 };
-
-template <typename Names>
-std::vector<std::string> choices(const Names& names) {
-  std::vector<std::string> result;
-  for (const auto& entry : names) result.emplace_back(entry.name);
-  return result;
-}
-
-std::vector<std::string> block_choices() {
-  std::vector<std::string> result;
-  for (const int block : sparse::kBlockSizes) result.push_back(std::to_string(block));
-  return result;
-}
 
 void describe(run::Options& options, Settings& settings) {
   options.section("shape", "Shapes (each list adds a dimension to the grid)");
@@ -62,12 +53,19 @@ void describe(run::Options& options, Settings& settings) {
   options.add("block", &settings.block, "side of the square blocks").choices(block_choices());
   options.add("density", &settings.density, "share of the blocks that exist: 0.1 or 1/16");
   options.add("op", &settings.op, "product: y = w x, or the gradient of x or of w")
-      .choices(choices(sparse::kBenchmarkOps));
+      .choices(choices(sparse::kProducts));
   options.add("dtype", &settings.dtype, "storage of weights and activations")
       .choices(choices(sparse::kBenchmarkTypes));
   options.add("layout", &settings.layout, "activations: features in rows, or in columns")
       .choices(choices(sparse::kActivationLayouts));
   options.add("pattern", &settings.pattern, "where the blocks are").choices(choices(sparse::kPatternKinds));
+  options
+      .add("mode", &settings.mode,
+           "a pattern known beforehand, one that is encoded into room set aside, or the dense product alone")
+      .choices(choices(sparse::kBenchmarkModes));
+  options.add("fallback", &settings.fallback,
+              "run a dense product where the plan expects it to be faster (--no-fallback: never)");
+  options.add("measure", &settings.measure, "plan by timing in place of the cost model");
   options.section("run", "This run");
   options.add("pairs", &settings.pairs, "interleaved timings of each product").range(1, 100000);
   options.add("threads", &settings.threads, "of both sides; 0 means all cores").range(0, 4096);
@@ -75,87 +73,68 @@ void describe(run::Options& options, Settings& settings) {
   options.add("json", &settings.json, "print a line of JSON for each cell").transient();
 }
 
-template <typename T>
-T number(const std::string& option, const std::string& text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    fail_usage("--{} {} is not a number", option, text);
-  }
-  return value;
-}
-
-std::int64_t size(const std::string& option, const std::string& text) {
-  constexpr std::int64_t kMost = 1 << 24;
-  const auto value = number<std::int64_t>(option, text);
-  if (value < 1 || value > kMost) fail_usage("--{} {} is not a size from 1 to {}", option, text, kMost);
-  return value;
-}
-
-// "0.1" or "1/16".
-double share(const std::string& text) {
-  const auto slash = text.find('/');
-  const double part = number<double>("density", text.substr(0, slash));
-  const double whole = slash == std::string::npos ? 1 : number<double>("density", text.substr(slash + 1));
-  const double value = part / whole;
-  if (!(part > 0 && whole > 0 && value <= 1)) fail_usage("--density {} is not in (0, 1]", text);
-  return value;
-}
-
-template <typename Names>
-auto named(const Names& names, const std::string& name) {
-  for (const auto& entry : names) {
-    if (entry.name == name) return entry;
-  }
-  fail_usage("there is no '{}'", name);
-}
-
+// The last list is the innermost dimension.
 std::vector<BenchmarkCell> grid(const Settings& s) {
-  std::vector<BenchmarkCell> cells;
-  for (const std::string& op : s.op) {
-    for (const std::string& block : s.block) {
-      for (const std::string& density : s.density) {
-        for (const std::string& m : s.m) {
-          for (const std::string& k : s.k) {
-            for (const std::string& n : s.n) {
-              BenchmarkCell cell;
-              cell.m = size("m", m);
-              cell.k = k == "same" ? cell.m : size("k", k);
-              cell.n = size("n", n);
-              cell.block = number<int>("block", block);
-              cell.density = share(density);
-              cell.op = named(sparse::kBenchmarkOps, op).op;
-              cell.layout = named(sparse::kActivationLayouts, s.layout).layout;
-              cell.pattern = named(sparse::kPatternKinds, s.pattern).kind;
-              cell.type = named(sparse::kBenchmarkTypes, s.dtype).type;
-              sparse::check_cell(cell);
-              cells.push_back(cell);
-            }
-          }
-        }
-      }
+  std::vector<BenchmarkCell> cells{{}};
+  const auto each = [&](const std::vector<std::string>& texts, const auto& set) {
+    std::vector<BenchmarkCell> more;
+    for (const BenchmarkCell& cell : cells) {
+      for (const std::string& text : texts) set(more.emplace_back(cell), text);
     }
+    cells = std::move(more);
+  };
+  using Text = const std::string&;
+  each(s.dtype,
+       [](BenchmarkCell& cell, Text text) { cell.type = named(sparse::kBenchmarkTypes, text).type; });
+  each(s.layout,
+       [](BenchmarkCell& cell, Text text) { cell.layout = named(sparse::kActivationLayouts, text).layout; });
+  each(s.pattern,
+       [](BenchmarkCell& cell, Text text) { cell.pattern = named(sparse::kPatternKinds, text).kind; });
+  each(s.mode, [](BenchmarkCell& cell, Text text) { cell.mode = named(sparse::kBenchmarkModes, text).mode; });
+  each(s.op, [](BenchmarkCell& cell, Text text) { cell.op = named(sparse::kProducts, text).product; });
+  each(s.block, [](BenchmarkCell& cell, Text text) { cell.block = number<int>("block", text); });
+  each(s.density, [](BenchmarkCell& cell, Text text) { cell.density = density_share(text); });
+  each(s.m, [](BenchmarkCell& cell, Text text) { cell.m = matrix_size("m", text); });
+  each(s.k,
+       [](BenchmarkCell& cell, Text text) { cell.k = text == "same" ? cell.m : matrix_size("k", text); });
+  each(s.n, [](BenchmarkCell& cell, Text text) { cell.n = matrix_size("n", text); });
+  for (BenchmarkCell& cell : cells) {
+    cell.dense_fallback = s.fallback;
+    cell.measure = s.measure;
+    sparse::check_cell(cell);
   }
   return cells;
 }
 
-template <typename Names, typename Value, typename Member>
-std::string name_of(const Names& names, Value value, Member member) {
-  for (const auto& entry : names) {
-    if (entry.*member == value) return std::string(entry.name);
-  }
-  return {};
+// What a table has in its heading, in place of a column.
+bool same_table(const BenchmarkCell& a, const BenchmarkCell& b) {
+  return a.type == b.type && a.layout == b.layout && a.pattern == b.pattern && a.mode == b.mode;
 }
 
-void print_json(const BenchmarkCell& cell, const BenchmarkResult& result, const Settings& settings,
-                double peak) {
+std::string type_name(const BenchmarkCell& cell) {
+  return name_of(sparse::kBenchmarkTypes, cell.type, &sparse::BenchmarkTypeName::type);
+}
+std::string layout_name(const BenchmarkCell& cell) {
+  return name_of(sparse::kActivationLayouts, cell.layout, &sparse::ActivationLayoutName::layout);
+}
+std::string pattern_name(const BenchmarkCell& cell) {
+  return name_of(sparse::kPatternKinds, cell.pattern, &sparse::PatternKindName::kind);
+}
+std::string mode_name(const BenchmarkCell& cell) {
+  return name_of(sparse::kBenchmarkModes, cell.mode, &sparse::BenchmarkModeName::mode);
+}
+std::string executed(const BenchmarkResult& result) {
+  return result.execution == sparse::Execution::kDense ? "dense" : "sparse";
+}
+
+void print_json(const BenchmarkCell& cell, const BenchmarkResult& result, double peak) {
   const nlohmann::ordered_json line = {
-      {"op", name_of(sparse::kBenchmarkOps, cell.op, &sparse::BenchmarkOpName::op)},
-      {"layout", settings.layout},
-      {"pattern", settings.pattern},
-      {"mode", "static"},
-      {"executed", "sparse"},
-      {"dtype", settings.dtype},
+      {"op", name_of(sparse::kProducts, cell.op, &sparse::ProductName::product)},
+      {"layout", layout_name(cell)},
+      {"pattern", pattern_name(cell)},
+      {"mode", mode_name(cell)},
+      {"executed", executed(result)},
+      {"dtype", type_name(cell)},
       {"m", cell.m},
       {"k", cell.k},
       {"n", cell.n},
@@ -163,7 +142,7 @@ void print_json(const BenchmarkCell& cell, const BenchmarkResult& result, const 
       {"density", result.density},
       {"threads", thread_count()},
       {"seconds", result.seconds},
-      {"plan_seconds", result.pattern_seconds},
+      {"plan_seconds", result.plan_seconds},
       {"gflops_nonzero", result.nonzero_rate},
       {"gflops_effective", result.nonzero_rate / result.density},
       {"gflops_dense", result.dense_rate},
@@ -175,11 +154,19 @@ void print_json(const BenchmarkCell& cell, const BenchmarkResult& result, const 
   fmt::print("{}\n", line.dump());
 }
 
+void print_heading(const BenchmarkCell& cell) {
+  fmt::print(
+      "\n{} activations, {} pattern, {}, {}\n\n| product | block | density | m | k | n | dense GFLOP/s | "
+      "library | "
+      "non-zero GFLOP/s | ran | ratio | times faster |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
+      layout_name(cell), pattern_name(cell), type_name(cell), mode_name(cell));
+}
+
 void print_row(const BenchmarkCell& cell, const BenchmarkResult& result) {
-  fmt::print("| {} | {} | {:.4g} | {} | {} | {} | {:.1f} | {} | {:.1f} | {:.2f} | {:.2f} |\n",
-             name_of(sparse::kBenchmarkOps, cell.op, &sparse::BenchmarkOpName::op), cell.block,
-             result.density, cell.m, cell.k, cell.n, result.dense_rate, result.dense_library,
-             result.nonzero_rate, result.ratio, result.speedup);
+  fmt::print("| {} | {} | {:.4g} | {} | {} | {} | {:.1f} | {} | {:.1f} | {} | {:.2f} | {:.2f} |\n",
+             name_of(sparse::kProducts, cell.op, &sparse::ProductName::product), cell.block, result.density,
+             cell.m, cell.k, cell.n, result.dense_rate, result.dense_library, result.nonzero_rate,
+             executed(result), result.ratio, result.speedup);
 }
 
 }  // namespace
@@ -200,13 +187,9 @@ int sparse_bench(const std::vector<std::string>& arguments) {
     std::string names;
     for (const auto& library : libraries) names += (names.empty() ? "" : ", ") + library.name;
     fmt::print(
-        "{}, {}, {} thread(s), FMA peak {:.1f} GFLOP/s; dense: the best of {}; {} activations, {} pattern, "
-        "{}, medians of {} interleaved pairs\n\n",
-        cpu_name(), isa_name(chosen_isa()), thread_count(), peak, names, settings.layout, settings.pattern,
-        settings.dtype, settings.pairs);
-    fmt::print(
-        "| product | block | density | m | k | n | dense GFLOP/s | library | non-zero GFLOP/s | ratio | "
-        "times faster |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
+        "{}, {}, {} thread(s), FMA peak {:.1f} GFLOP/s; dense: the best of {}; medians of {} interleaved "
+        "pairs\n",
+        cpu_name(), isa_name(chosen_isa()), thread_count(), peak, names, settings.pairs);
   }
   Progress progress("benchmark", cells.size(), "cells");
   for (std::size_t i = 0; i < cells.size(); ++i) {
@@ -215,7 +198,12 @@ int sparse_bench(const std::vector<std::string>& arguments) {
     }
     const BenchmarkResult result = sparse::measure(cells[i], libraries, settings.pairs, settings.seed);
     progress.finish();
-    settings.json ? print_json(cells[i], result, settings, peak) : print_row(cells[i], result);
+    if (settings.json) {
+      print_json(cells[i], result, peak);
+    } else {
+      if (i == 0 || !same_table(cells[i - 1], cells[i])) print_heading(cells[i]);
+      print_row(cells[i], result);
+    }
     std::fflush(stdout);
     progress.update(i + 1);
   }

@@ -33,13 +33,13 @@ std::vector<std::int64_t> length_of(const T& values) {
 }
 
 template <typename T>
-std::vector<T> read_vector(const run::SafetensorsFile& file, const std::string& name) {
+std::vector<T> read_vector(const SafetensorsFile& file, const std::string& name) {
   const auto shape = file.get(name).shape;
   const std::span<const T> values = file.get_as<T>(name, shape);
   return {values.begin(), values.end()};
 }
 
-EncoderMatrix::Pattern read_pattern(const run::SafetensorsFile& file, const EncoderMatrix& matrix,
+EncoderMatrix::Pattern read_pattern(const SafetensorsFile& file, const EncoderMatrix& matrix,
                                     const std::string& name) {
   try {
     return std::make_shared<const sparse::BsrPattern>(matrix.out(), matrix.in(), matrix.block(),
@@ -50,7 +50,7 @@ EncoderMatrix::Pattern read_pattern(const run::SafetensorsFile& file, const Enco
   }
 }
 
-void read_patterns(const run::SafetensorsFile& file, Bert& model) {
+void read_patterns(const SafetensorsFile& file, Bert& model) {
   for (const auto& matrix : model.matrices()) {
     if (!matrix->has_patterns()) continue;
     std::vector<EncoderMatrix::Pattern> patterns;
@@ -74,7 +74,7 @@ bool fits(const PatternHistory& history, const sparse::BsrPattern& pattern) {
          std::includes(ids.begin(), ids.end(), born.begin(), born.end());
 }
 
-void read_histories(const run::SafetensorsFile& file, const Bert& model, SparseTraining& sparse) {
+void read_histories(const SafetensorsFile& file, const Bert& model, SparseTraining& sparse) {
   for (const auto& matrix : model.matrices()) {
     for (std::size_t p = 0; p < matrix->patterns().size(); ++p) {
       const std::string& name = matrix->part_name(p);
@@ -89,7 +89,7 @@ void read_histories(const run::SafetensorsFile& file, const Bert& model, SparseT
 }
 
 // A masked matrix must be zero outside its blocks, or it would not be the twin of a sparse one.
-void check_masked(const run::SafetensorsFile& file, const EncoderMatrix& matrix, const Tensor& values,
+void check_masked(const SafetensorsFile& file, const EncoderMatrix& matrix, const Tensor& values,
                   const std::string& suffix) {
   if (const auto part = matrix.first_part_beyond_mask(values)) {
     fail_data("{}: {}{} is not zero everywhere outside its pattern", file.path().string(),
@@ -99,7 +99,7 @@ void check_masked(const run::SafetensorsFile& file, const EncoderMatrix& matrix,
 
 // That the file holds all of these tensors, for a model of which only the shapes are there: its own size then
 // bounds the memory that is taken for them.
-void check_tensors(const run::SafetensorsFile& file, const Bert& model, std::span<const Stored> wanted) {
+void check_tensors(const SafetensorsFile& file, const Bert& model, std::span<const Stored> wanted) {
   for (const auto& parameter : model.parameters()) {
     for (const ParameterPart& part : parameter->parts) {
       for (const Stored& stored : wanted) (void)file.get_as<float>(part.name + stored.suffix, part.shape);
@@ -117,7 +117,7 @@ void check_tensors(const run::SafetensorsFile& file, const Bert& model, std::spa
   }
 }
 
-void read_tensors(const run::SafetensorsFile& file, Bert& model, std::span<const Stored> wanted) {
+void read_tensors(const SafetensorsFile& file, Bert& model, std::span<const Stored> wanted) {
   for (const auto& parameter : model.parameters()) {
     for (const Stored& stored : wanted) {
       const Tensor whole = at::empty(parameter->value.sizes(), at::kFloat);
@@ -131,7 +131,7 @@ void read_tensors(const run::SafetensorsFile& file, Bert& model, std::span<const
   }
 }
 
-std::unique_ptr<Bert> load(const run::SafetensorsFile& file, const BertConfig& config,
+std::unique_ptr<Bert> load(const SafetensorsFile& file, const BertConfig& config,
                            std::span<const Stored> wanted) {
   auto model = std::make_unique<Bert>(config, std::nullopt);
   check_tensors(file, *model, wanted);
@@ -246,12 +246,12 @@ BertConfig bert_config_from_json(const nlohmann::json& json) {
 std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder, std::int64_t step,
                                             const Bert& model, const SparseTraining& sparse,
                                             const nlohmann::json& facts) {
-  std::vector<run::TensorEntry> entries;
+  std::vector<TensorEntry> entries;
   for (const auto& parameter : model.parameters()) {
     for (const ParameterPart& part : parameter->parts) {
       for (const Stored& stored : kStored) {
-        entries.push_back(run::tensor_entry<float>(part.name + stored.suffix, part.shape,
-                                                   part_of((*parameter).*stored.tensor, part)));
+        entries.push_back(tensor_entry<float>(part.name + stored.suffix, part.shape,
+                                              part_of((*parameter).*stored.tensor, part)));
       }
     }
   }
@@ -260,14 +260,14 @@ std::filesystem::path write_bert_checkpoint(const std::filesystem::path& folder,
       const std::string& name = matrix->part_name(p);
       const sparse::BsrPattern& pattern = *matrix->patterns()[p];
       const PatternHistory& history = sparse.histories().at(name);
-      entries.push_back(run::tensor_entry<std::int32_t>(name + kRowOffsets, length_of(pattern.row_offsets()),
-                                                        pattern.row_offsets()));
-      entries.push_back(run::tensor_entry<std::int32_t>(
-          name + kColumnIndices, length_of(pattern.column_indices()), pattern.column_indices()));
-      entries.push_back(run::tensor_entry<std::uint8_t>(name + kEverActive, length_of(history.ever_active),
-                                                        std::span<const std::uint8_t>(history.ever_active)));
-      entries.push_back(run::tensor_entry<std::int32_t>(name + kBornLast, length_of(history.born_last),
-                                                        std::span<const std::int32_t>(history.born_last)));
+      entries.push_back(tensor_entry<std::int32_t>(name + kRowOffsets, length_of(pattern.row_offsets()),
+                                                   pattern.row_offsets()));
+      entries.push_back(tensor_entry<std::int32_t>(name + kColumnIndices, length_of(pattern.column_indices()),
+                                                   pattern.column_indices()));
+      entries.push_back(tensor_entry<std::uint8_t>(name + kEverActive, length_of(history.ever_active),
+                                                   std::span<const std::uint8_t>(history.ever_active)));
+      entries.push_back(tensor_entry<std::int32_t>(name + kBornLast, length_of(history.born_last),
+                                                   std::span<const std::int32_t>(history.born_last)));
     }
   }
   return run::write_checkpoint(folder, kBertCheckpointKind, step, entries,

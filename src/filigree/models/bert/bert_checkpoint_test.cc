@@ -167,11 +167,11 @@ TEST(BertCheckpoint, TakesNoMemoryForAModelThatTheFileDoesNotHold) {
   config.heads = 16;
   config.intermediate = 4096;
   const std::vector<float> zeros(64 * 1024);
-  std::vector<run::TensorEntry> tensors;
+  std::vector<TensorEntry> tensors;
   const auto add = [&](const std::string& name, std::vector<std::int64_t> shape) {
     std::size_t count = 1;
     for (const std::int64_t size : shape) count *= static_cast<std::size_t>(size);
-    tensors.push_back(run::tensor_entry<float>(name, std::move(shape), std::span(zeros).first(count)));
+    tensors.push_back(tensor_entry<float>(name, std::move(shape), std::span(zeros).first(count)));
   };
   add("bert.embeddings.word_embeddings.weight", {config.vocabulary, config.hidden});
   add("bert.embeddings.position_embeddings.weight", {config.max_positions, config.hidden});

@@ -4,18 +4,18 @@
 
 #include <deque>
 
-#include "filigree/run/safetensors.h"
+#include "filigree/numerics/safetensors.h"
 
 namespace filigree::models {
 
 void record_batches(const PretrainOptions& options, Batches& batches, const Bert& model) {
   std::deque<MlmBatch> kept;
-  std::vector<run::TensorEntry> entries;
+  std::vector<TensorEntry> entries;
   const auto add = [&](std::int64_t i, const char* name, std::vector<std::int64_t> shape,
                        const auto& values) {
     using T = typename std::decay_t<decltype(values)>::value_type;
     entries.push_back(
-        run::tensor_entry<T>(fmt::format("{}.{}", i, name), std::move(shape), std::span<const T>(values)));
+        tensor_entry<T>(fmt::format("{}.{}", i, name), std::move(shape), std::span<const T>(values)));
   };
   for (std::int64_t i = 0; i < options.record_count; ++i) {
     kept.push_back(batches.training(i, options.batch));
@@ -32,13 +32,12 @@ void record_batches(const PretrainOptions& options, Batches& batches, const Bert
   }
   for (const auto& parameter : model.parameters()) {
     for (const ParameterPart& part : parameter->parts) {
-      entries.push_back(run::tensor_entry<float>(
+      entries.push_back(tensor_entry<float>(
           part.name, part.shape,
           {parameter->value.data_ptr<float>() + part.offset, static_cast<std::size_t>(part.count())}));
     }
   }
-  run::write_safetensors(options.record_batches, entries,
-                         {{"batches", std::to_string(options.record_count)}});
+  write_safetensors(options.record_batches, entries, {{"batches", std::to_string(options.record_count)}});
 }
 
 }  // namespace filigree::models

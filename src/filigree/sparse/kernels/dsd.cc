@@ -233,7 +233,7 @@ void AnyPanel(int vectors, const Part<L>& part, Output<Out> y, std::int64_t colu
 template <class L, int kBlock>
 void Dsd(const DsdTask<typename L::Element>& task) {
   using Element = typename L::Element;
-  const Panels panels(task.columns, kPanelVectors<kBlock>);
+  const Panels panels(task.columns, PanelVectors(task.panel_columns, kPanelVectors<kBlock>));
   const std::int64_t last_block = task.blocks.offsets[task.last_group] - 1;
   const std::int64_t inputs = task.x_rows / kBlock;
   auto* const x = reinterpret_cast<float*>(task.scratch);

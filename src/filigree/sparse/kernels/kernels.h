@@ -74,6 +74,8 @@ struct DsdTask {
   T* y;
   std::int64_t y_stride;
   std::int64_t columns;
+  // Columns of x that are copied at once, at most: 1 to kPanelColumns.
+  std::int64_t panel_columns;
   GroupedBlocks blocks;
   std::int64_t first_group;
   std::int64_t last_group;
@@ -158,6 +160,8 @@ constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
   return max_tile_tokens(block) * (block >= 8 ? 2 * x_columns : x_columns + 16);
 }
 
+// Tasks of dsd begin at whole vectors, on any instruction set.
+constexpr std::int64_t kColumnStep = 16;
 // Columns of x that a dsd kernel copies at once: at most this many.
 constexpr std::int64_t kPanelColumns = 96;
 // For blocks of 1: groups whose sums lie side by side until they are complete; rows of x in a part, at most.

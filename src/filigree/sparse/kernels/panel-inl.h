@@ -40,6 +40,12 @@ class Panels {
   std::int64_t count_;
 };
 
+// Whole vectors in so many columns, 1 to `most`.
+HWY_INLINE std::int64_t PanelVectors(std::int64_t columns, std::int64_t most) {
+  const std::int64_t vectors = columns / kLanes;
+  return vectors < 1 ? 1 : vectors < most ? vectors : most;
+}
+
 // Copies `rows` rows of `columns` elements, `stride` apart, to rows of `vectors` vectors; elements behind the
 // last column become zero.
 HWY_NOINLINE inline void CopyPanel(const float* from, std::int64_t stride, std::int64_t rows,

@@ -146,7 +146,7 @@ void AnyRuns(int vectors, bool first, bool last, const DsdTask<float>& task, con
 }
 
 void Dsd1(const DsdTask<float>& task) {
-  const Panels panels(task.columns, kMostVectors);
+  const Panels panels(task.columns, PanelVectors(task.panel_columns, kMostVectors));
   const SingleRuns& index = task.runs;
   const std::int64_t parts = (task.x_rows + index.part_size - 1) / index.part_size;
   const auto rows_of = [&](std::int64_t part) {

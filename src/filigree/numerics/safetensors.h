@@ -14,7 +14,7 @@
 
 #include "filigree/base/file.h"
 
-namespace filigree::run {
+namespace filigree {
 
 struct TensorEntry {
   std::string name;
@@ -102,4 +102,4 @@ class SafetensorsFile {
   std::size_t header_bytes_ = 0;  // of the JSON with its padding
 };
 
-}  // namespace filigree::run
+}  // namespace filigree

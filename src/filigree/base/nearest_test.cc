@@ -1,8 +1,8 @@
-#include "filigree/run/nearest.h"
+#include "filigree/base/nearest.h"
 
 #include <gtest/gtest.h>
 
-namespace filigree::run {
+namespace filigree {
 namespace {
 
 TEST(EditDistance, CountsTheFourEdits) {
@@ -25,4 +25,4 @@ TEST(Nearest, TakesTheFirstOfTheBest) {
 }
 
 }  // namespace
-}  // namespace filigree::run
+}  // namespace filigree

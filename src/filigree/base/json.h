@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace filigree::run {
+namespace filigree {
 
 // Objects and arrays inside each other: far beyond what we write.
 inline constexpr int kDeepestJson = 64;
@@ -53,4 +53,4 @@ Json parse_json(std::string_view text) {
   return Json::parse(text, nullptr, /*allow_exceptions=*/false);
 }
 
-}  // namespace filigree::run
+}  // namespace filigree

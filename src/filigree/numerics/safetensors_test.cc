@@ -1,6 +1,6 @@
 // PyPI's safetensors 0.8.0 read the golden file below, and tests/oracles/read_safetensors.py computed its
 // checksum.
-#include "filigree/run/safetensors.h"
+#include "filigree/numerics/safetensors.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -12,7 +12,7 @@
 #include "filigree/base/file.h"
 #include "filigree/base/test_support.h"
 
-namespace filigree::run {
+namespace filigree {
 namespace {
 
 using test::contains;
@@ -330,4 +330,4 @@ TEST(Safetensors, RandomDamageIsSeen) {
 }
 
 }  // namespace
-}  // namespace filigree::run
+}  // namespace filigree

@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace filigree::run {
+namespace filigree {
 
 // A file starts with the header's length in this many bytes, little-endian.
 inline constexpr std::uint64_t kLengthBytes = 8;
@@ -41,4 +41,4 @@ SafetensorsHeader parse_header(std::string_view json, std::uint64_t data_bytes);
 // bytes.
 std::string encode_header(const SafetensorsHeader& header);
 
-}  // namespace filigree::run
+}  // namespace filigree

@@ -1,4 +1,4 @@
-#include "filigree/run/safetensors.h"
+#include "filigree/numerics/safetensors.h"
 
 #include <fmt/format.h>
 #include <xxhash.h>
@@ -11,10 +11,10 @@
 #include <stdexcept>
 
 #include "filigree/base/error.h"
-#include "filigree/run/nearest.h"
-#include "filigree/run/safetensors_header.h"
+#include "filigree/base/nearest.h"
+#include "filigree/numerics/safetensors_header.h"
 
-namespace filigree::run {
+namespace filigree {
 namespace {
 
 static_assert(std::endian::native == std::endian::little,
@@ -199,4 +199,4 @@ std::span<const std::byte> SafetensorsFile::checked(std::string_view name, std::
   return tensor.bytes;
 }
 
-}  // namespace filigree::run
+}  // namespace filigree

@@ -1,4 +1,4 @@
-#include "filigree/run/safetensors_header.h"
+#include "filigree/numerics/safetensors_header.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -9,9 +9,9 @@
 #include <set>
 #include <stdexcept>
 
-#include "filigree/run/json.h"
+#include "filigree/base/json.h"
 
-namespace filigree::run {
+namespace filigree {
 namespace {
 
 using Json = nlohmann::json;
@@ -185,4 +185,4 @@ std::string encode_header(const SafetensorsHeader& header) {
   return text;
 }
 
-}  // namespace filigree::run
+}  // namespace filigree

@@ -1,9 +1,9 @@
-#include "filigree/run/nearest.h"
+#include "filigree/base/nearest.h"
 
 #include <algorithm>
 #include <limits>
 
-namespace filigree::run {
+namespace filigree {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -42,4 +42,4 @@ std::string nearest(std::string_view name, const std::vector<std::string>& candi
   return best;
 }
 
-}  // namespace filigree::run
+}  // namespace filigree

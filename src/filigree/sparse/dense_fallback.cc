@@ -1,0 +1,131 @@
+#include "filigree/sparse/dense_fallback.h"
+
+#include <algorithm>
+
+#include "filigree/base/parallel.h"
+#include "filigree/dense/gemm.h"
+#include "filigree/sparse/product_parts.h"
+
+namespace filigree::sparse {
+namespace {
+
+using dense::Transpose;
+
+// body(block row): on all threads.
+template <typename Body>
+void for_each_block_row(const BsrPattern& w, const Body& body) {
+  const std::int64_t values_per_row = std::max<std::int64_t>(1, w.columns() * w.block());
+  const std::int64_t rows_per_task = std::max<std::int64_t>(1, (1 << 14) / values_per_row);
+  parallel_chunks(w.block_rows(), rows_per_task, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) body(r);
+  });
+}
+
+// Calls line(place among the values, row, first column, count) for each row of each block in block row r, as
+// far as it lies within the matrix.
+template <typename Line>
+void for_each_line(const BsrPattern& w, std::int64_t r, const Line& line) {
+  const std::int64_t b = w.block();
+  const std::int64_t lines = std::min(b, w.rows() - r * b);
+  for (std::int64_t p = w.row_offsets()[r]; p < w.row_offsets()[r + 1]; ++p) {
+    const std::int64_t column = w.column_indices()[p] * b;
+    const std::int64_t count = std::min(b, w.columns() - column);
+    for (std::int64_t i = 0; i < lines; ++i) line((p * b + i) * b, r * b + i, column, count);
+  }
+}
+
+template <typename T>
+MatrixView<const T> densified(const BsrPattern& w, const T* values) {
+  T* const dense = scratch<Scratch::kDense, T>(w.rows() * w.columns());
+  const std::int64_t columns = w.columns();
+  for_each_block_row(w, [&](std::int64_t r) {
+    const std::int64_t first = r * w.block();
+    const std::int64_t last = std::min(w.rows(), first + w.block());
+    std::fill(dense + first * columns, dense + last * columns, T{0});
+    for_each_line(w, r, [&](std::int64_t place, std::int64_t row, std::int64_t column, std::int64_t count) {
+      std::copy_n(values + place, count, dense + row * columns + column);
+    });
+  });
+  return MatrixView<const T>(dense, w.rows(), columns);
+}
+
+// out = bias (of each row, or of each column), plus out where `accumulate`.
+template <typename T>
+void begin_with_bias(ActivationLayout layout, const T* bias, MatrixView<T> out, bool accumulate) {
+  constexpr std::int64_t kRowsPerTask = 16;
+  parallel_chunks(out.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) {
+      T* const to = out.row(r);
+      for (std::int64_t c = 0; c < out.columns; ++c) {
+        const T start = bias[layout == ActivationLayout::kRowMajor ? r : c];
+        to[c] = accumulate ? to[c] + start : start;
+      }
+    }
+  });
+}
+
+}  // namespace
+
+template <typename T>
+void dense_multiply(Product product, ActivationLayout layout, const BsrPattern& w, ConstPointer<T> values,
+                    ConstView<T> in, ConstPointer<T> bias, MatrixView<T> out, bool accumulate) {
+  const bool row_major = layout == ActivationLayout::kRowMajor;
+  const bool forward = product == Product::kForward;
+  const std::int64_t from = forward ? w.columns() : w.rows();
+  const std::int64_t to = forward ? w.rows() : w.columns();
+  const std::int64_t samples = row_major ? out.columns : out.rows;
+  check_view("multiply", "the input", in, row_major ? from : samples, row_major ? samples : from);
+  check_view("multiply", "the output", out, row_major ? to : samples, row_major ? samples : to);
+  if (samples == 0) return;
+  const MatrixView<const T> dense = densified<T>(w, values);
+  if (bias != nullptr) begin_with_bias<T>(layout, bias, out, accumulate);
+  const T beta = accumulate || bias != nullptr ? T{1} : T{0};
+  if (row_major) {
+    dense::gemm<T>(forward ? Transpose::kNo : Transpose::kYes, Transpose::kNo, T{1}, dense, in, beta, out);
+  } else {
+    dense::gemm<T>(Transpose::kNo, forward ? Transpose::kYes : Transpose::kNo, T{1}, in, dense, beta, out);
+  }
+}
+
+template <typename T>
+void dense_gradient(ActivationLayout layout, ConstView<T> dy, ConstView<T> x, const BsrPattern& w,
+                    T* gradient, bool accumulate) {
+  const bool row_major = layout == ActivationLayout::kRowMajor;
+  const std::int64_t samples = row_major ? x.columns : x.rows;
+  check_view("gradient", "dy", dy, row_major ? w.rows() : samples, row_major ? samples : w.rows());
+  check_view("gradient", "x", x, row_major ? w.columns() : samples, row_major ? samples : w.columns());
+  const std::int64_t columns = w.columns();
+  T* const dense = scratch<Scratch::kDense, T>(w.rows() * columns);
+  const MatrixView<T> result(dense, w.rows(), columns);
+  if (samples == 0) {
+    std::fill_n(dense, w.rows() * columns, T{0});
+  } else if (row_major) {
+    dense::gemm<T>(Transpose::kNo, Transpose::kYes, T{1}, dy, x, T{0}, result);
+  } else {
+    dense::gemm<T>(Transpose::kYes, Transpose::kNo, T{1}, dy, x, T{0}, result);
+  }
+  const std::int64_t b = w.block();
+  for_each_block_row(w, [&](std::int64_t r) {
+    // What lies behind the matrix's edge has no gradient.
+    if (w.ragged() && !accumulate) {
+      std::fill(gradient + w.row_offsets()[r] * b * b, gradient + w.row_offsets()[r + 1] * b * b, T{0});
+    }
+    for_each_line(w, r, [&](std::int64_t place, std::int64_t row, std::int64_t column, std::int64_t count) {
+      const T* const found = dense + row * columns + column;
+      for (std::int64_t j = 0; j < count; ++j) {
+        gradient[place + j] = (accumulate ? gradient[place + j] : T{0}) + found[j];
+      }
+    });
+  });
+}
+
+template void dense_multiply<float>(Product, ActivationLayout, const BsrPattern&, const float*,
+                                    ConstView<float>, const float*, MatrixView<float>, bool);
+template void dense_multiply<double>(Product, ActivationLayout, const BsrPattern&, const double*,
+                                     ConstView<double>, const double*, MatrixView<double>, bool);
+template void dense_gradient<float>(ActivationLayout, ConstView<float>, ConstView<float>, const BsrPattern&,
+                                    float*, bool);
+template void dense_gradient<double>(ActivationLayout, ConstView<double>, ConstView<double>,
+                                     const BsrPattern&, double*, bool);
+
+}  // namespace filigree::sparse

@@ -1,0 +1,231 @@
+#include "filigree/sparse/plan.h"
+
+#include <algorithm>
+#include <chrono>
+#include <limits>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "filigree/base/aligned.h"
+#include "filigree/base/error.h"
+#include "filigree/base/isa.h"
+#include "filigree/base/parallel.h"
+#include "filigree/sparse/dense_fallback.h"
+#include "filigree/sparse/refinement.h"
+#include "filigree/sparse/run_index.h"
+
+namespace filigree::sparse {
+namespace {
+
+template <typename T>
+void check_options(const PlanOptions& options) {
+  if (options.samples < 1) fail_usage("a plan is made for at least one sample, not {}", options.samples);
+  if (std::is_same_v<T, BFloat16> &&
+      (options.product == Product::kGradWeight || options.layout == ActivationLayout::kTokenMajor)) {
+    fail_usage("bfloat16 has the products forward and grad-input of row-major activations");
+  }
+}
+
+// Uniform on [-1, 1].
+template <typename T>
+AlignedVector<T> draw(std::int64_t count, Philox& random) {
+  AlignedVector<T> values(static_cast<std::size_t>(count));
+  for (T& value : values) value = static_cast<T>(static_cast<float>(2 * random.uniform() - 1));
+  return values;
+}
+
+// The schedules that timing tries, the one by rule first.
+std::vector<Schedule> candidates(const BsrPattern& w, const PlanOptions& options) {
+  std::vector<Schedule> found{{}};
+  if (options.product == Product::kGradWeight) return found;
+  const std::int64_t threads = thread_count();
+  const bool row_major = options.layout == ActivationLayout::kRowMajor;
+  std::vector<std::int64_t> panels{0};
+  if (row_major) panels = {0, 64, 48, 32, 16};
+  // Threads share columns or tokens, or groups, or both.
+  for (const std::int64_t panel : panels) {
+    for (std::int64_t group_parts = 1; group_parts <= threads; group_parts *= 2) {
+      const std::int64_t columns = (threads + group_parts - 1) / group_parts;
+      const std::int64_t parts = row_major || threads == 1 ? columns : 8 * columns;
+      if (group_parts > w.block_rows() || group_parts > w.block_columns()) break;
+      found.push_back({panel, parts, group_parts});
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+template <typename T>
+Plan<T>::Plan(std::shared_ptr<const BsrPattern> w, const PlanOptions& options)
+    : w_(std::move(w)), options_(options) {
+  check_options<T>(options);
+  renew();
+  prepare();
+}
+
+template <typename T>
+Plan<T>::Plan(BsrPattern w, const PlanOptions& options)
+    : Plan(std::make_shared<const BsrPattern>(std::move(w)), options) {
+  if (options.measure) choose_by_timing();
+}
+
+// Not owned: a pointer that deletes nothing.
+template <typename T>
+Plan<T>::Plan(const DynamicBsrPattern& w, const PlanOptions& options)
+    : Plan(std::shared_ptr<const BsrPattern>(std::shared_ptr<void>(), &w.pattern()), options) {
+  if (options.measure) choose_by_timing();
+}
+
+template <typename T>
+void Plan<T>::renew() {
+  cost_ = estimate_cost(*w_, {.product = options_.product,
+                              .layout = options_.layout,
+                              .element_bytes = static_cast<int>(sizeof(T)),
+                              .samples = options_.samples,
+                              .threads = thread_count(),
+                              .isa = chosen_isa()});
+  const bool may_fall_back = options_.dense_fallback && !std::is_same_v<T, BFloat16>;
+  execution_ = may_fall_back && cost_.dense < cost_.sparse ? Execution::kDense : Execution::kSparse;
+}
+
+template <typename T>
+void Plan<T>::prepare() const {
+  if (execution_ == Execution::kDense) return;
+  const BsrPattern& w = w_->ragged() ? w_->padded() : *w_;
+  const bool row_major = options_.layout == ActivationLayout::kRowMajor;
+  if (row_major && options_.product != Product::kGradWeight) {
+    if (w.block() != 1 || std::is_same_v<T, double>) return;
+    options_.product == Product::kForward ? (void)w.row_runs() : (void)w.column_runs();
+  } else if (!kernels::has_token_major(w.block())) {
+    (void)w.refinement();
+  }
+}
+
+// The median of a few turns of each, in turn; a schedule must be clearly better than the one by rule.
+template <typename T>
+void Plan<T>::choose_by_timing() {
+  constexpr int kTurns = 7;
+  constexpr double kClearly = 0.98;
+  constexpr double kLeastSeconds = 1e-3;
+  struct Contender {
+    Execution execution;
+    Schedule schedule;
+    std::vector<double> seconds = {};
+  };
+  std::vector<Contender> contenders;
+  for (const Schedule& schedule : candidates(*w_, options_)) {
+    contenders.push_back({Execution::kSparse, schedule});
+  }
+  if (options_.dense_fallback && !std::is_same_v<T, BFloat16>) contenders.push_back({Execution::kDense, {}});
+
+  Philox random(1, Purpose::kTest);
+  const std::int64_t n = options_.samples;
+  const bool row_major = options_.layout == ActivationLayout::kRowMajor;
+  const bool forward = options_.product == Product::kForward;
+  const auto view = [&](auto* data, std::int64_t features) {
+    using Element = std::remove_pointer_t<decltype(data)>;
+    return row_major ? MatrixView<Element>(data, features, n) : MatrixView<Element>(data, n, features);
+  };
+  AlignedVector<T> values = draw<T>(w_->value_count(), random);
+  AlignedVector<T> x = draw<T>(w_->columns() * n, random);
+  AlignedVector<T> y = draw<T>(w_->rows() * n, random);
+  const auto once = [&](const Contender& contender) {
+    const MatrixView<T> x_view = view(x.data(), w_->columns());
+    const MatrixView<T> y_view = view(y.data(), w_->rows());
+    if (options_.product == Product::kGradWeight) {
+      run_gradient(y_view, x_view, values.data(), false, contender.execution);
+    } else {
+      run(values.data(), forward ? x_view : y_view, nullptr, forward ? y_view : x_view, false,
+          contender.execution, contender.schedule);
+    }
+  };
+  const auto seconds_of = [&](const Contender& contender, int repetitions) {
+    const auto start = std::chrono::steady_clock::now();
+    for (int i = 0; i < repetitions; ++i) once(contender);
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / repetitions;
+  };
+  once(contenders.front());
+  const double rule_seconds = seconds_of(contenders.front(), 1);
+  const int repetitions = static_cast<int>(std::clamp(kLeastSeconds / rule_seconds, 1.0, 100.0));
+  for (int turn = 0; turn < kTurns; ++turn) {
+    for (Contender& contender : contenders) contender.seconds.push_back(seconds_of(contender, repetitions));
+  }
+  const auto median = [](Contender& contender) {
+    const auto middle = contender.seconds.begin() + kTurns / 2;
+    std::nth_element(contender.seconds.begin(), middle, contender.seconds.end());
+    return *middle;
+  };
+  double best = median(contenders.front()) * kClearly;
+  execution_ = Execution::kSparse;
+  schedule_ = {};
+  for (Contender& contender : contenders) {
+    const double seconds = median(contender);
+    if (seconds >= best) continue;
+    best = seconds;
+    execution_ = contender.execution;
+    schedule_ = contender.schedule;
+  }
+}
+
+template <typename T>
+void Plan<T>::run(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate,
+                  Execution execution, const Schedule& schedule) const {
+  const bool row_major = options_.layout == ActivationLayout::kRowMajor;
+  const bool forward = options_.product == Product::kForward;
+  if (row_major && execution == Execution::kSparse) {
+    forward ? dsd<T>(*w_, values, in, bias, out, accumulate, schedule)
+            : dsd_transposed<T>(*w_, values, in, out, accumulate, schedule);
+    return;
+  }
+  // BF16 never comes here.
+  if constexpr (!std::is_same_v<T, BFloat16>) {
+    if (execution == Execution::kDense) {
+      dense_multiply<T>(options_.product, options_.layout, *w_, values, in, bias, out, accumulate);
+    } else {
+      forward ? dds_transposed<T>(in, *w_, values, bias, out, accumulate, schedule)
+              : dds<T>(in, *w_, values, out, accumulate, schedule);
+    }
+  }
+}
+
+template <typename T>
+void Plan<T>::run_gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate,
+                           Execution execution) const {
+  if constexpr (!std::is_same_v<T, BFloat16>) {
+    if (execution == Execution::kDense) {
+      dense_gradient<T>(options_.layout, dy, x, *w_, gradient, accumulate);
+    } else if (options_.layout == ActivationLayout::kRowMajor) {
+      sdd_row_major<T>(dy, x, *w_, gradient, accumulate);
+    } else {
+      sdd<T>(dy, x, *w_, gradient, accumulate);
+    }
+  }
+}
+
+template <typename T>
+void Plan<T>::multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out,
+                       bool accumulate) const {
+  if (options_.product == Product::kGradWeight) {
+    fail_usage("this plan is for the gradient of weights: call gradient()");
+  }
+  if (options_.product == Product::kGradInput && bias != nullptr) {
+    fail_usage("the gradient of the input has no bias");
+  }
+  run(values, in, bias, out, accumulate, execution_, schedule_);
+}
+
+template <typename T>
+void Plan<T>::gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate) const {
+  if (options_.product != Product::kGradWeight) {
+    fail_usage("this plan is not for the gradient of weights: call multiply()");
+  }
+  run_gradient(dy, x, gradient, accumulate, execution_);
+}
+
+template class Plan<float>;
+template class Plan<double>;
+template class Plan<BFloat16>;
+
+}  // namespace filigree::sparse

@@ -1,0 +1,90 @@
+// A product planned ahead: the orders that its kernels need are made, threads and panels are chosen, and
+// where a pattern is so full that a dense product is faster, that is what runs. PopSparse plans likewise (Li
+// et al. 2023, arXiv 2303.16999, sections 3.2 and 3.3).
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "filigree/sparse/cost_model.h"
+#include "filigree/sparse/dsd.h"
+#include "filigree/sparse/dynamic_pattern.h"
+#include "filigree/sparse/product.h"
+#include "filigree/sparse/schedule.h"
+
+namespace filigree::sparse {
+
+struct PlanOptions {
+  Product product = Product::kForward;
+  ActivationLayout layout = ActivationLayout::kRowMajor;
+  // Columns (row-major) or tokens of the activations that the plan is made for; others work too.
+  std::int64_t samples = 512;
+  // Whether a dense product may run in place of a sparse one. BF16 has none.
+  bool dense_fallback = true;
+  // Choose by timing, on numbers drawn at random, in place of the cost model; about half a second.
+  bool measure = false;
+
+  bool operator==(const PlanOptions&) const = default;
+};
+
+enum class Execution { kSparse, kDense };
+
+// T: float, double; BFloat16 for forward and grad-input of row-major activations.
+template <typename T>
+class Plan {
+ public:
+  // For a pattern that stays. Errors (usage): samples below 1; a product that T does not have.
+  Plan(BsrPattern w, const PlanOptions& options);
+  // For a pattern that moves, which must outlive the plan: call renew() after each encode().
+  Plan(const DynamicBsrPattern& w, const PlanOptions& options);
+
+  // A file that load() reads: safetensors, with the pattern's arrays and what was chosen (docs/formats.md).
+  void save(const std::filesystem::path& path) const;
+  // What was chosen for another instruction set or number of threads is chosen anew. Errors (bad data): the
+  // file is missing, damaged, not a plan, of a later version or of another element type.
+  static Plan load(const std::filesystem::path& path);
+
+  // Chooses sparse or dense by the cost model for the blocks that are there now; allocates nothing.
+  void renew();
+
+  // out = w in + bias (forward), out = w^T in (grad-input); token-major: out = in w^T + bias, out = in w.
+  // Plus out where `accumulate`. bias: of forward's outputs, or nullptr. Errors (usage): shapes that do not
+  // fit; a bias of grad-input; a plan for grad-weight.
+  void multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out,
+                bool accumulate = false) const;
+  // gradient = dy x^T (row-major) or dy^T x (token-major) at w's blocks, plus gradient where `accumulate`.
+  // Errors (usage): shapes that do not fit; a plan for another product.
+  void gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate = false) const;
+
+  const BsrPattern& pattern() const { return *w_; }
+  const PlanOptions& options() const { return options_; }
+  Execution execution() const { return execution_; }
+  const Schedule& schedule() const { return schedule_; }
+  const Cost& cost() const { return cost_; }
+  // What was chosen and why, in some lines of words and numbers. peak: FP32 GFLOP/s of one thread's
+  // multiply-adds (dense::fma_peak_gflops() over threads).
+  std::string explain(double peak) const;
+
+ private:
+  Plan(std::shared_ptr<const BsrPattern> w, const PlanOptions& options);
+  // Makes the orders that kernels need.
+  void prepare() const;
+  void choose_by_timing();
+  void run(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate,
+           Execution execution, const Schedule& schedule) const;
+  void run_gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate, Execution execution) const;
+
+  std::shared_ptr<const BsrPattern> w_;
+  PlanOptions options_;
+  Cost cost_;
+  Execution execution_ = Execution::kSparse;
+  Schedule schedule_;
+};
+
+extern template class Plan<float>;
+extern template class Plan<double>;
+extern template class Plan<BFloat16>;
+
+}  // namespace filigree::sparse
