@@ -9,6 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "filigree/base/file.h"
+#include "filigree/base/isa.h"
+#include "filigree/base/parallel.h"
 #include "filigree/base/test_support.h"
 #include "filigree/numerics/safetensors.h"
 #include "filigree/sparse/counted_allocations.h"
@@ -189,6 +192,24 @@ TEST(Plan, IsSavedAndLoaded) {
     const Case<float> operands(w, options);
     EXPECT_EQ(operands.run(loaded, false), operands.run(plan, false));
   });
+}
+
+// What any build has written, every build reads, and writes to the same bytes.
+TEST(Plan, ReadsAndWritesTheGoldenFile) {
+  const Isa isa = chosen_isa();
+  const int threads = thread_count();
+  force_isa(Isa::kPortable);
+  set_thread_count(1);
+  const Plan<float> plan = Plan<float>::load(FILIGREE_GOLDEN_PLAN);
+  const TemporaryFolder folder;
+  plan.save(folder / "w.plan");
+  force_isa(isa);
+  set_thread_count(threads);
+  const std::vector<std::int32_t> columns(plan.pattern().column_indices().begin(),
+                                          plan.pattern().column_indices().end());
+  EXPECT_EQ(columns, (std::vector<std::int32_t>{0, 1, 0, 1, 2}));
+  EXPECT_EQ(plan.options(), (PlanOptions{.samples = 40, .dense_fallback = false}));
+  EXPECT_EQ(read_file(folder / "w.plan"), read_file(FILIGREE_GOLDEN_PLAN));
 }
 
 TEST(Plan, ExplainsItself) {
