@@ -19,7 +19,7 @@ TEST(Filigree, HelpListsTheCommandsOnStdout) {
     EXPECT_EQ(outcome.code, 0) << flag;
     EXPECT_TRUE(contains(outcome.out, "usage: filigree <area> <verb> [options]")) << outcome.out;
     for (const char* command : {"  info ", "  bert prepare ", "  bert pretrain ", "  bert fill ",
-                                "  sparse plan ", "  sparse bench "}) {
+                                "  sparse plan ", "  sparse bench ", "  sparse report "}) {
       EXPECT_TRUE(contains(outcome.out, command)) << command;
     }
     EXPECT_EQ(outcome.err, "");

@@ -19,6 +19,8 @@ constexpr Command kCommands[] = {
     {"bert", "fill", "fill in the [MASK]s of a sentence", bert_fill},
     {"sparse", "plan", "plan a block-sparse product, and say what was chosen and why", sparse_plan},
     {"sparse", "bench", "time block-sparse products beside the best dense ones", sparse_bench},
+    {"sparse", "report", "draw what sparse bench measured beside PopSparse's published speed-ups",
+     sparse_report},
 };
 
 std::string full_name(const Command& command) {

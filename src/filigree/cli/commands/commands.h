@@ -12,5 +12,6 @@ int bert_pretrain(const std::vector<std::string>& arguments);
 int bert_fill(const std::vector<std::string>& arguments);
 int sparse_plan(const std::vector<std::string>& arguments);
 int sparse_bench(const std::vector<std::string>& arguments);
+int sparse_report(const std::vector<std::string>& arguments);
 
 }  // namespace filigree::cli
