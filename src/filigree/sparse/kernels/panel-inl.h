@@ -57,7 +57,7 @@ HWY_NOINLINE inline void CopyPanel(const float* from, std::int64_t stride, std::
   for (std::int64_t r = 0; r < rows; ++r) {
     const float* row = from + r * stride;
     for (std::int64_t v = 0; v < vectors * kLanes; v += kCacheLine / 4) {
-      __builtin_prefetch(row + kAheadRows * stride + v, 0, 3);
+      __builtin_prefetch(row + kAheadRows * stride + v, 0, 2);
     }
     for (std::int64_t v = 0; v < whole; ++v) {
       hn::Store(hn::LoadU(d, row + v * kLanes), d, to + v * kLanes);
