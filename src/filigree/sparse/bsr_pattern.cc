@@ -198,6 +198,7 @@ const BsrPattern& BsrPattern::padded() const {
 }
 
 const Refinement& BsrPattern::refinement() const {
+  if (ragged()) return padded().refinement();
   return lazy_indices_->fine.get([&](std::optional<Refinement>& index) {
     if (!index) index.emplace(*this);
     index->assign(*this);

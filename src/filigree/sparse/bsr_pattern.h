@@ -76,7 +76,7 @@ class BsrPattern {
   const RunIndex& column_runs() const;
   // A ragged pattern's blocks in a matrix that they fill.
   const BsrPattern& padded() const;
-  // The same elements in blocks of the size that kernels have, for products that lack this size.
+  // The elements of padded() in blocks of the size that kernels have, for products that lack this size.
   const Refinement& refinement() const;
 
   // Calls body(position, block_row, block_column) for each block in row order.

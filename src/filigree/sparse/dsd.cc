@@ -137,19 +137,23 @@ template <typename T, class Product>
 void through_floats(const BsrPattern& w, const T* values, ConstView<T> x, const T* bias, MatrixView<T> y,
                     bool accumulate, const Product& product) {
   const std::int64_t most = kernels::kPanelColumns * thread_count();
-  AlignedVector<float> numbers(static_cast<std::size_t>(w.value_count() + y.rows));
-  cast(values, w.value_count(), numbers.data());
-  float* const biases = bias == nullptr ? nullptr : numbers.data() + w.value_count();
+  constexpr std::int64_t kValuesPerTask = 1 << 14;
+  auto* const numbers = scratch<Scratch::kFloatValues, float>(w.value_capacity() + y.rows);
+  parallel_chunks(w.value_count(), kValuesPerTask, [&](std::int64_t begin, std::int64_t end) {
+    cast(values + begin, end - begin, numbers + begin);
+  });
+  float* const biases = bias == nullptr ? nullptr : numbers + w.value_capacity();
   if (bias != nullptr) cast(bias, y.rows, biases);
-  AlignedVector<float> copy(static_cast<std::size_t>((x.rows + y.rows) * std::min(most, y.columns)));
+  auto* const copy =
+      scratch<Scratch::kFloatActivations, float>((x.rows + y.rows) * std::min(most, y.columns));
   for (std::int64_t c = 0; c < y.columns; c += most) {
     const std::int64_t columns = std::min(most, y.columns - c);
-    const MatrixView<float> x_copy(copy.data(), x.rows, columns);
-    const MatrixView<float> y_copy(copy.data() + x.rows * columns, y.rows, columns);
+    const MatrixView<float> x_copy(copy, x.rows, columns);
+    const MatrixView<float> y_copy(copy + x.rows * columns, y.rows, columns);
     const MatrixView<T> y_part(y.data + c, y.rows, columns, y.stride);
     cast_rows<T, float>({x.data + c, x.rows, columns, x.stride}, x_copy);
     if (accumulate) cast_rows<T, float>(y_part, y_copy);
-    product(numbers.data(), x_copy, biases, y_copy);
+    product(numbers, x_copy, biases, y_copy);
     cast_rows<float, T>(y_copy, y_part);
   }
 }

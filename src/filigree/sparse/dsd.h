@@ -4,9 +4,11 @@
 //
 // W is a block-sparse matrix of out x in; X and dX are [in, n], Y and dY are [out, n], row-major with any row
 // stride; n may be 0. Views must not overlap. `values` are [block_count][b][b] in the pattern's order.
-// T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops.
-// Results are the same bits for any number of threads.
-// Errors (usage): shapes that do not fit together; a stride below the number of columns.
+// T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops. T = BFloat16 (not
+// sdd_row_major) sums in FP32 and rounds each result once; on AVX512-BF16 blocks of 2 and more run on its
+// products of pairs, which take denormals for zero; elsewhere operands are converted. Results are the same
+// bits for any number of threads. Errors (usage): shapes that do not fit together; a stride below the number
+// of columns.
 #pragma once
 
 #include "filigree/numerics/bfloat16.h"

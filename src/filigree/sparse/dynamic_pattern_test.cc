@@ -40,7 +40,10 @@ class Products {
         x_(numbers(columns * kSamples, 2)),
         y_(numbers(rows * kSamples, 3)),
         bias_(numbers(rows, 4)),
-        results_(static_cast<std::size_t>(2 * (rows + columns) * kSamples + 2 * value_capacity)) {}
+        results_(static_cast<std::size_t>(2 * (rows + columns) * kSamples + 2 * value_capacity)),
+        half_values_(values_.begin(), values_.end()),
+        half_x_(static_cast<std::size_t>((rows + columns) * kSamples), BFloat16(0.5F)),
+        half_results_(half_x_.size()) {}
 
   const std::vector<float>& run(const BsrPattern& w) {
     std::fill(results_.begin(), results_.end(), 0.0F);
@@ -58,6 +61,10 @@ class Products {
     sdd_row_major<float>({y_.data(), rows_, n}, {x_.data(), columns_, n}, w, to);
     to += w.value_count();
     sdd<float>({y_.data(), n, rows_}, {x_.data(), n, columns_}, w, to);
+    dsd<BFloat16>(w, half_values_.data(), {half_x_.data(), columns_, n}, nullptr,
+                  MatrixView<BFloat16>(half_results_.data(), rows_, n));
+    dsd_transposed<BFloat16>(w, half_values_.data(), {half_x_.data(), rows_, n},
+                             MatrixView<BFloat16>(half_results_.data(), columns_, n));
     return results_;
   }
 
@@ -71,6 +78,9 @@ class Products {
   std::vector<float> y_;
   std::vector<float> bias_;
   std::vector<float> results_;
+  std::vector<BFloat16> half_values_;
+  std::vector<BFloat16> half_x_;
+  std::vector<BFloat16> half_results_;
 };
 
 // Any number of blocks up to the capacity, spread evenly or all in the first rows.

@@ -20,7 +20,10 @@ namespace {
 
 template <typename T>
 void check_options(const PlanOptions& options) {
-  if (options.samples < 1) fail_usage("a plan is made for at least one sample, not {}", options.samples);
+  constexpr std::int64_t kMost = std::int64_t{1} << 31;
+  if (options.samples < 1 || options.samples > kMost) {
+    fail_usage("a plan is made for 1 to {} samples, not {}", kMost, options.samples);
+  }
   if (std::is_same_v<T, BFloat16> &&
       (options.product == Product::kGradWeight || options.layout == ActivationLayout::kTokenMajor)) {
     fail_usage("bfloat16 has the products forward and grad-input of row-major activations");
@@ -38,7 +41,6 @@ AlignedVector<T> draw(std::int64_t count, Philox& random) {
 // The schedules that timing tries, the one by rule first.
 std::vector<Schedule> candidates(const BsrPattern& w, const PlanOptions& options) {
   std::vector<Schedule> found{{}};
-  if (options.product == Product::kGradWeight) return found;
   const std::int64_t threads = thread_count();
   const bool row_major = options.layout == ActivationLayout::kRowMajor;
   std::vector<std::int64_t> panels{0};
@@ -106,19 +108,16 @@ void Plan<T>::prepare() const {
 // The median of a few turns of each, in turn; a schedule must be clearly better than the one by rule.
 template <typename T>
 void Plan<T>::choose_by_timing() {
+  if (execution_ == Execution::kDense || options_.product == Product::kGradWeight) return;
   constexpr int kTurns = 7;
   constexpr double kClearly = 0.98;
   constexpr double kLeastSeconds = 1e-3;
   struct Contender {
-    Execution execution;
     Schedule schedule;
     std::vector<double> seconds = {};
   };
   std::vector<Contender> contenders;
-  for (const Schedule& schedule : candidates(*w_, options_)) {
-    contenders.push_back({Execution::kSparse, schedule});
-  }
-  if (options_.dense_fallback && !std::is_same_v<T, BFloat16>) contenders.push_back({Execution::kDense, {}});
+  for (const Schedule& schedule : candidates(*w_, options_)) contenders.push_back({schedule});
 
   Philox random(1, Purpose::kTest);
   const std::int64_t n = options_.samples;
@@ -128,18 +127,14 @@ void Plan<T>::choose_by_timing() {
     using Element = std::remove_pointer_t<decltype(data)>;
     return row_major ? MatrixView<Element>(data, features, n) : MatrixView<Element>(data, n, features);
   };
-  AlignedVector<T> values = draw<T>(w_->value_count(), random);
+  const AlignedVector<T> values = draw<T>(w_->value_count(), random);
   AlignedVector<T> x = draw<T>(w_->columns() * n, random);
   AlignedVector<T> y = draw<T>(w_->rows() * n, random);
   const auto once = [&](const Contender& contender) {
     const MatrixView<T> x_view = view(x.data(), w_->columns());
     const MatrixView<T> y_view = view(y.data(), w_->rows());
-    if (options_.product == Product::kGradWeight) {
-      run_gradient(y_view, x_view, values.data(), false, contender.execution);
-    } else {
-      run(values.data(), forward ? x_view : y_view, nullptr, forward ? y_view : x_view, false,
-          contender.execution, contender.schedule);
-    }
+    run(values.data(), forward ? x_view : y_view, nullptr, forward ? y_view : x_view, false, execution_,
+        contender.schedule);
   };
   const auto seconds_of = [&](const Contender& contender, int repetitions) {
     const auto start = std::chrono::steady_clock::now();
@@ -158,13 +153,10 @@ void Plan<T>::choose_by_timing() {
     return *middle;
   };
   double best = median(contenders.front()) * kClearly;
-  execution_ = Execution::kSparse;
-  schedule_ = {};
   for (Contender& contender : contenders) {
     const double seconds = median(contender);
     if (seconds >= best) continue;
     best = seconds;
-    execution_ = contender.execution;
     schedule_ = contender.schedule;
   }
 }

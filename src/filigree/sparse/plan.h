@@ -23,7 +23,8 @@ struct PlanOptions {
   std::int64_t samples = 512;
   // Whether a dense product may run in place of a sparse one. BF16 has none.
   bool dense_fallback = true;
-  // Choose by timing, on numbers drawn at random, in place of the cost model; about half a second.
+  // Choose the schedule by timing, on numbers drawn at random; about half a second. Sparse or dense is the
+  // cost model's choice all the same: timing changes no bit of a result.
   bool measure = false;
 
   bool operator==(const PlanOptions&) const = default;
@@ -35,15 +36,15 @@ enum class Execution { kSparse, kDense };
 template <typename T>
 class Plan {
  public:
-  // For a pattern that stays. Errors (usage): samples below 1; a product that T does not have.
+  // For a pattern that stays. Errors (usage): samples below 1 or above 2^31; a product that T does not have.
   Plan(BsrPattern w, const PlanOptions& options);
   // For a pattern that moves, which must outlive the plan: call renew() after each encode().
   Plan(const DynamicBsrPattern& w, const PlanOptions& options);
 
   // A file that load() reads: safetensors, with the pattern's arrays and what was chosen (docs/formats.md).
   void save(const std::filesystem::path& path) const;
-  // What was chosen for another instruction set or number of threads is chosen anew. Errors (bad data): the
-  // file is missing, damaged, not a plan, of a later version or of another element type.
+  // What was chosen for another instruction set or number of threads is chosen anew, without timing. Errors
+  // (bad data): the file is missing, damaged, not a plan, of a later version or of another element type.
   static Plan load(const std::filesystem::path& path);
 
   // Chooses sparse or dense by the cost model for the blocks that are there now; allocates nothing.

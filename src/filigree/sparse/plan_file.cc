@@ -189,7 +189,6 @@ Plan<T> Plan<T>::load(const std::filesystem::path& path) {
   const auto make = [&] {
     // What a hand-made file may ask for is a fault of the data.
     try {
-      options.measure = measured && !same_machine;
       Plan plan(BsrPattern(rows, columns, block, read_indices(file, kRowOffsets),
                            read_indices(file, kColumnIndices)),
                 options);

@@ -223,10 +223,23 @@ TEST(Plan, ExplainsItself) {
   EXPECT_TRUE(contains(dense, "float64")) << dense;
 }
 
+// What is told of each kernel's orders must exist for each pattern.
+TEST(Plan, ExplainsEveryPattern) {
+  for_each_product([](PlanOptions options) {
+    options.dense_fallback = false;
+    for (const int block : kBlockSizes) {
+      SCOPED_TRACE(block);
+      EXPECT_TRUE(contains(Plan<float>(draw(101, 75, block, 0.5), options).explain(100), "w: 101 x 75"));
+    }
+  });
+}
+
 TEST(Plan, RefusesWhatItIsNotFor) {
   const auto usage = [](const std::function<void()>& body) { return error_of(ExitCode::kUsage, body); };
   const BsrPattern w = draw(64, 32, 8, 0.5);
-  EXPECT_TRUE(contains(usage([&] { Plan<float>(w, {.samples = 0}); }), "at least one sample"));
+  EXPECT_TRUE(contains(usage([&] { Plan<float>(w, {.samples = 0}); }), "samples, not 0"));
+  EXPECT_TRUE(contains(usage([&] { Plan<float>(w, {.samples = std::int64_t{1} << 62, .measure = true}); }),
+                       "samples, not"));
   EXPECT_TRUE(contains(usage([&] { Plan<BFloat16>(w, {.product = Product::kGradWeight}); }), "bfloat16"));
   const Plan<float> forward(w, {});
   const Plan<float> grad_input(w, {.product = Product::kGradInput});

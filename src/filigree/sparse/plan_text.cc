@@ -76,8 +76,8 @@ std::string Plan<T>::explain(double peak) const {
                   w.rows(), w.columns(), w.block_count(), w.block(), w.block(), w.density(),
                   spread_text(w.row_offsets()), spread_text(w.column_offsets()));
   const bool dense = execution_ == Execution::kDense;
-  text += fmt::format("runs {}{}; the cost model expects {} sparse, {} dense{}\n", dense ? "dense" : "sparse",
-                      options_.measure ? ", which was timed" : "", ms(cost_.sparse), ms(cost_.dense),
+  text += fmt::format("runs {}; the cost model expects {} sparse, {} dense{}\n", dense ? "dense" : "sparse",
+                      ms(cost_.sparse), ms(cost_.dense),
                       options_.dense_fallback ? "" : " (which is not allowed)");
   text += fmt::format(
       "bounds: {:.4g} GFLOP of non-zeros, {} at the peak of {:.1f} GFLOP/s a thread; {} of blocks and "

@@ -41,7 +41,9 @@ enum class Scratch {
   kPaddedInput,  // copies of ragged operands
   kPaddedSecond,
   kPaddedOutput,
-  kDense,  // a matrix with its zeros
+  kDense,        // a matrix with its zeros
+  kFloatValues,  // operands that are converted
+  kFloatActivations,
 };
 
 template <Scratch kPurpose, typename T>

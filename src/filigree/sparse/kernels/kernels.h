@@ -208,7 +208,7 @@ SddKernel<float> wide_sdd(int block);
 DdsKernel<float> narrow_dds(int block);
 SddKernel<float> narrow_sdd(int block);
 
-// Blocks of 4 and more, and of 1: vectors hold columns.
+// Blocks of 2 and more, and of 1: vectors hold columns.
 DsdKernel<float> simd_dsd(int block);
 // Only for a CPU with AVX512-BF16.
 DsdKernel<BFloat16> pair_dsd(int block);
