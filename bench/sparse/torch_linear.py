@@ -22,11 +22,13 @@ openblas.load_openblas_openmp()
 import torch  # noqa: E402
 
 
-def seconds(layer, x, repetitions):
+def seconds(layer, x, gradient):
+    """One step; the gradients of the step before are gone, as after an optimiser's zero_grad()."""
+    layer.zero_grad(set_to_none=True)
+    x.grad = None
     start = time.perf_counter()
-    for _ in range(repetitions):
-        layer(x).backward(seconds.gradient)
-    return (time.perf_counter() - start) / repetitions
+    layer(x).backward(gradient)
+    return time.perf_counter() - start
 
 
 def main():
@@ -52,17 +54,17 @@ def main():
     for shape in args.shape:
         inputs, outputs, tokens = (int(part) for part in shape.split("x"))
         x = torch.randn(tokens, inputs, requires_grad=True)
-        seconds.gradient = torch.randn(tokens, outputs)
+        gradient = torch.randn(tokens, outputs)
         dense = torch.nn.Linear(inputs, outputs)
         for block in args.block:
             for density in args.density:
                 sparse = filigree.SparseLinear(inputs, outputs, density=density, block=block)
                 times = {dense: [], sparse: []}
-                for layer in times:
-                    seconds(layer, x, 2)
-                for _ in range(args.pairs):
-                    for layer, taken in times.items():
-                        taken.append(seconds(layer, x, 1))
+                for layer in list(times) * 2:
+                    seconds(layer, x, gradient)
+                for pair in range(args.pairs):
+                    for layer in (dense, sparse) if pair % 2 == 0 else (sparse, dense):
+                        times[layer].append(seconds(layer, x, gradient))
                 ratio = statistics.median(d / s for d, s in zip(times[dense], times[sparse]))
                 print(f"| {inputs} | {outputs} | {tokens} | {block} | {density} | "
                       f"{1e3 * statistics.median(times[dense]):.1f} | {1e3 * statistics.median(times[sparse]):.1f} | "

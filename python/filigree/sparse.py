@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import Callable, Optional
+from collections import Counter
+from typing import Callable, Dict, List, Optional, Tuple
 
 import torch
 from torch import Tensor, nn
@@ -33,35 +34,61 @@ class SparseLinear(nn.Module):
     def __init__(self, in_features: int, out_features: int, density: float = 0.1, block: int = 16,
                  bias: bool = True, seed: Optional[int] = None, dtype: Optional[torch.dtype] = None):
         super().__init__()
+        dtype = dtype or torch.get_default_dtype()
+        _check_type(dtype)
         if seed is None:  # from PyTorch's own generator: torch.manual_seed fixes it
             seed = int(torch.randint(2**62, ()).item())
         pattern = _ops.bsr_random(out_features, in_features, block, density, seed)
-        values = torch.empty(pattern.block_count(), block, block, dtype=dtype or torch.get_default_dtype())
+        values = torch.empty(pattern.block_count(), block, block, dtype=dtype)
         bound = 1 / math.sqrt(in_features * pattern.density())
         nn.init.uniform_(values, -bound, bound)
-        bias_values = torch.empty(out_features, dtype=values.dtype).uniform_(-bound, bound) if bias else None
-        self._set(pattern, values, bias_values)
+        bias_values = torch.empty(out_features, dtype=dtype).uniform_(-bound, bound) if bias else None
+        self._set(pattern, _ops.bsr_trim(values, pattern), bias_values)
 
     def _set(self, pattern, values: Tensor, bias: Optional[Tensor]) -> None:
         self.values = nn.Parameter(values)
         self.register_parameter("bias", None if bias is None else nn.Parameter(bias))
+        self.in_features = pattern.columns()
+        self.out_features = pattern.rows()
         self._use(pattern)
 
     def _use(self, pattern) -> None:
-        self.pattern = pattern
-        self.in_features = pattern.columns()
-        self.out_features = pattern.rows()
+        self.register_buffer("shape", torch.tensor([pattern.rows(), pattern.columns(), pattern.block()]))
         self.register_buffer("row_offsets", pattern.row_offsets())
         self.register_buffer("column_indices", pattern.column_indices())
+        self._pattern = pattern
+        self._seen = self._versions()
+
+    def _versions(self):
+        return tuple((id(buffer), buffer._version) for buffer in (self.shape, self.row_offsets, self.column_indices))
+
+    @property
+    def pattern(self):
+        """Where the blocks are: a torch.classes.filigree.BsrPattern, made from the buffers that are saved.
+
+        Where these were written to since (DistributedDataParallel sends rank 0's), it is made anew.
+        """
+        if self._seen != self._versions():
+            rows, columns, block = self.shape.tolist()
+            self._pattern = torch.classes.filigree.BsrPattern(rows, columns, block, self.row_offsets,
+                                                              self.column_indices)
+            self._seen = self._versions()
+        return self._pattern
 
     @classmethod
     def from_dense(cls, linear: nn.Linear, density: float, block: int = 16) -> "SparseLinear":
-        """The blocks of a dense layer's weights with the largest sums of magnitudes, and its bias."""
+        """The blocks of a dense layer's weights with the largest sums of magnitudes, and its bias.
+
+        Parameters that need no gradient stay so.
+        """
         layer = cls.__new__(cls)
         nn.Module.__init__(layer)
         weight = linear.weight.detach()
         pattern, values = _ops.bsr_from_dense(weight.contiguous(), density, block)
         layer._set(pattern, values, None if linear.bias is None else linear.bias.detach().clone())
+        layer.values.requires_grad_(linear.weight.requires_grad)
+        if linear.bias is not None:
+            layer.bias.requires_grad_(linear.bias.requires_grad)
         layer.train(linear.training)
         return layer
 
@@ -72,6 +99,9 @@ class SparseLinear(nn.Module):
             linear.weight.copy_(_ops.bsr_to_dense(self.values.detach(), self.pattern))
             if self.bias is not None:
                 linear.bias.copy_(self.bias)
+        linear.weight.requires_grad_(self.values.requires_grad)
+        if self.bias is not None:
+            linear.bias.requires_grad_(self.bias.requires_grad)
         return linear.train(self.training)
 
     @property
@@ -86,6 +116,8 @@ class SparseLinear(nn.Module):
         if x.shape[-1:] != (self.in_features,):
             raise ValueError(f"SparseLinear: wanted {self.in_features} features in the last dimension of x, "
                              f"got a shape of {tuple(x.shape)}")
+        if x.dtype != self.values.dtype and torch.is_autocast_cpu_enabled():
+            x = x.to(self.values.dtype)  # there is no product of 16 bits here: it runs in that of the weights
         if x.dtype != self.values.dtype:
             raise ValueError(f"SparseLinear: x is {x.dtype} and the weights are {self.values.dtype}; "
                              f"convert one of them")
@@ -99,8 +131,9 @@ class SparseLinear(nn.Module):
         """Moves to another pattern of the same shape and block: torch.classes.filigree.BsrPattern.
 
         Blocks that stay keep their values, new ones start at zero. State that `optimizer` keeps for each value
-        (moments) moves along; without it, an optimiser that has seen this layer must be made anew where the
-        number of blocks changes.
+        (moments) moves along; an optimiser that is not given here must be made anew, or its moments belong to
+        other blocks. Call it between steps: a graph recorded before cannot be followed back any more, and autograd
+        says so.
         """
         before = self.pattern
         shape = self.values.shape
@@ -110,69 +143,109 @@ class SparseLinear(nn.Module):
             for key, value in list(state.items()):
                 if torch.is_tensor(value) and value.shape == shape:
                     state[key] = _ops.bsr_move(value.contiguous(), before, pattern)
-        self.values.data = moved
-        self.values.grad = None
+        self._resize(moved.shape)
+        self.values.copy_(moved)  # which autograd notices
         self._use(pattern)
+
+    def _resize(self, shape) -> None:
+        """Room for values of another pattern; what gradient there was belongs to the old one."""
+        if self.values.shape != torch.Size(shape):
+            self.values.data = self.values.new_empty(shape)
+        self.values.grad = None
 
     def extra_repr(self) -> str:
         return (f"in_features={self.in_features}, out_features={self.out_features}, density={self.density:.4g}, "
                 f"block={self.block}, bias={self.bias is not None}")
 
-    def _load_from_state_dict(self, state_dict, prefix, *arguments) -> None:
+    def _load_from_state_dict(self, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+                              error_msgs) -> None:
         # The saved pattern becomes this layer's, before PyTorch compares shapes.
-        offsets = state_dict.get(prefix + "row_offsets")
-        columns = state_dict.get(prefix + "column_indices")
-        values = state_dict.get(prefix + "values")
-        if offsets is not None and columns is not None and values is not None and values.dim() == 3:
-            pattern = torch.classes.filigree.BsrPattern(self.out_features, self.in_features, values.shape[1],
-                                                        offsets, columns)
-            if self.values.shape != values.shape:
-                self.values.data = torch.empty_like(values, dtype=self.values.dtype)
-                self.values.grad = None
-            self._use(pattern)
-        super()._load_from_state_dict(state_dict, prefix, *arguments)
+        names = ("shape", "row_offsets", "column_indices", "values")
+        saved = {name: state_dict[prefix + name] for name in names if prefix + name in state_dict}
+        if len(saved) == len(names):
+            try:
+                self._use_saved(**saved)
+            except (RuntimeError, ValueError) as error:
+                error_msgs.append(f"{prefix.rstrip('.') or 'SparseLinear'}: {error}")
+                return
+        elif saved:
+            lacking = ", ".join(prefix + name for name in names if name not in saved)
+            error_msgs.append(f"values and pattern of a SparseLinear belong together: {lacking} is missing")
+            return
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys,
+                                      error_msgs)
 
-    def __deepcopy__(self, memo):
-        copy = self.__class__.__new__(self.__class__)
-        memo[id(self)] = copy
-        nn.Module.__init__(copy)
-        copy._set(self.pattern, self.values.detach().clone(),
-                  None if self.bias is None else self.bias.detach().clone())
-        for mine, theirs in zip(self.parameters(), copy.parameters()):
-            theirs.requires_grad_(mine.requires_grad)
-            memo[id(mine)] = theirs
-        return copy.train(self.training)
+    def _use_saved(self, shape: Tensor, row_offsets: Tensor, column_indices: Tensor, values: Tensor) -> None:
+        rows, columns, block = shape.tolist()
+        if (rows, columns) != (self.out_features, self.in_features):
+            raise ValueError(f"size mismatch: a layer of {columns} inputs and {rows} outputs is loaded into one of "
+                             f"{self.in_features} and {self.out_features}")
+        pattern = torch.classes.filigree.BsrPattern(rows, columns, block, row_offsets, column_indices)
+        wanted = (pattern.block_count(), block, block)
+        if tuple(values.shape) != wanted:
+            raise ValueError(f"size mismatch: values of {tuple(values.shape)} for a pattern that has {wanted}")
+        self._resize(wanted)
+        self._use(pattern)
 
     def __getstate__(self):
         state = self.__dict__.copy()
-        del state["pattern"]
+        del state["_pattern"], state["_seen"]
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
-        self.pattern = torch.classes.filigree.BsrPattern(
-            self.out_features, self.in_features, self.values.shape[1], self.row_offsets, self.column_indices)
+        self._pattern = None
+        self._seen = None  # pattern makes it from the buffers
 
 
 def sparsify(model: nn.Module, density: float, block: int = 16,
              only: Callable[[str, nn.Linear], bool] = lambda name, layer: True) -> int:
     """Replaces each nn.Linear in `model`, in place, by SparseLinear.from_dense; gives how many.
 
-    Layers smaller than a block stay as they are, and so do those for which only(name, layer) is false.
-    Parameters change: make the optimiser afterwards.
+    A layer that stands in several places is replaced by one layer in all of them. These stay as they are: layers
+    smaller than a block, those for which only(name, layer) is false, those with hooks or parametrizations, which a
+    new layer would not have, and those that share their weight or bias with another module. Either all others are replaced
+    or, after an error, none. Parameters change: make the optimiser afterwards.
     """
-    replaced = 0
-    for parent_name, parent in list(model.named_modules()):
-        for name, child in list(parent.named_children()):
-            full_name = f"{parent_name}.{name}" if parent_name else name
-            if type(child) is not nn.Linear or min(child.in_features, child.out_features) < block:
+    if isinstance(model, nn.Linear):
+        raise TypeError("sparsify replaces layers inside a module: use SparseLinear.from_dense for a single one")
+    owners = Counter(id(parameter) for module in model.modules() for parameter in module._parameters.values()
+                     if parameter is not None)
+    replacements: Dict[int, Optional[SparseLinear]] = {}
+    places: List[Tuple[nn.Module, str, SparseLinear]] = []
+    for parent_name, parent in model.named_modules():
+        for name, child in parent._modules.items():
+            if type(child) is not nn.Linear:
                 continue
-            if not only(full_name, child):
-                continue
-            setattr(parent, name, SparseLinear.from_dense(child, density, block))
-            if isinstance(parent, nn.TransformerEncoderLayer):
-                # In evaluation it would hand all dense weights to one fused op: as for an activation that the
-                # op does not know, it shall call its layers.
-                parent.activation_relu_or_gelu = 0
-            replaced += 1
-    return replaced
+            if id(child) not in replacements:
+                full_name = f"{parent_name}.{name}" if parent_name else name
+                fits = _can_replace(child, block, owners) and only(full_name, child)
+                replacements[id(child)] = SparseLinear.from_dense(child, density, block) if fits else None
+            replacement = replacements[id(child)]
+            if replacement is not None:
+                places.append((parent, name, replacement))
+    for parent, name, replacement in places:
+        parent._modules[name] = replacement
+        if isinstance(parent, nn.TransformerEncoderLayer):
+            # In evaluation it would hand all dense weights to one fused op: as for an activation that the
+            # op does not know, it shall call its layers.
+            parent.activation_relu_or_gelu = 0
+    if places:
+        for module in model.modules():
+            if isinstance(module, nn.TransformerEncoder) and any(isinstance(part, SparseLinear)
+                                                                 for part in module.modules()):
+                # Nested tensors serve the fused op alone.
+                module.enable_nested_tensor = False
+                module.use_nested_tensor = False
+    return len({id(replacement) for _, _, replacement in places})
+
+
+def _can_replace(layer: nn.Linear, block: int, owners: Counter) -> bool:
+    hooks = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks)
+    shared = any(owners[id(parameter)] > 1 for parameter in layer._parameters.values() if parameter is not None)
+    return min(layer.in_features, layer.out_features) >= block and not any(hooks) and not shared
+
+
+def _check_type(dtype: torch.dtype) -> None:
+    if dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"SparseLinear: weights are float32 or float64, not {dtype}")

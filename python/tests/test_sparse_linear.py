@@ -114,8 +114,95 @@ def test_state_and_pattern_survive_saving():
     assert torch.equal(twin(x), expected)
     twin.values.data.zero_()
     assert torch.equal(layer(x), expected)
-    with pytest.raises(RuntimeError):
-        SparseLinear(64, 64, density=0.3, block=8).load_state_dict(layer.state_dict())
+
+
+@pytest.mark.parametrize("inputs, outputs", [(64, 64), (128, 48), (72, 48), (48, 48), (64, 41)])
+def test_a_layer_of_another_size_is_not_loaded(inputs, outputs):
+    state = SparseLinear(64, 48, density=0.3, block=8).state_dict()
+    model = nn.Sequential(SparseLinear(inputs, outputs, density=0.3, block=8))
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    with pytest.raises(RuntimeError, match="0: size mismatch"):
+        model.load_state_dict({f"0.{key}": value for key, value in state.items()})
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("lacking", ["shape", "row_offsets", "column_indices", "values"])
+def test_values_and_pattern_are_loaded_together(lacking):
+    layer = SparseLinear(64, 48, density=0.3, block=8)
+    state = layer.state_dict()
+    del state[lacking]
+    with pytest.raises(RuntimeError, match=f"{lacking} is missing"):
+        SparseLinear(64, 48, density=0.3, block=8).load_state_dict(state, strict=False)
+    # Nothing of it, in a part of a model's state, is fine.
+    SparseLinear(64, 48, density=0.3, block=8).load_state_dict({}, strict=False)
+
+
+def test_buffers_that_are_written_to_move_the_pattern():
+    layer, other = SparseLinear(64, 64, density=0.25, block=16), SparseLinear(64, 64, density=0.25, block=16)
+    x = torch.randn(3, 64)
+    with torch.no_grad():  # as DistributedDataParallel sends them
+        for mine, theirs in zip(layer.state_dict().values(), other.state_dict().values()):
+            theirs.copy_(mine)
+    assert torch.equal(other(x), layer(x))
+
+
+def test_copies_keep_what_a_module_keeps():
+    class Scaled(SparseLinear):
+        def __init__(self):
+            super().__init__(64, 32, density=0.5, block=8)
+            self.scale = nn.Parameter(torch.tensor(2.0))
+
+        def forward(self, x):
+            return super().forward(x) * self.scale
+
+    layer = Scaled()
+    layer.bias.requires_grad_(False)
+    layer.register_forward_hook(lambda module, inputs, output: output + 1)
+    x = torch.randn(3, 64)
+    twin = copy.deepcopy(layer)
+    assert torch.equal(twin(x), layer(x))
+    assert not twin.bias.requires_grad and twin.values.requires_grad
+    tied = copy.deepcopy(nn.ModuleList([layer, layer]))
+    assert tied[0] is tied[1]
+
+
+def test_an_empty_batch_has_gradients():
+    layer = SparseLinear(64, 32)
+    x = torch.randn(0, 64, requires_grad=True)
+    layer(x).sum().backward()
+    assert x.grad.shape == x.shape
+    assert layer.values.grad.abs().sum() == 0
+
+
+@pytest.mark.parametrize("density", [0.25, 0.75])
+def test_a_graph_of_the_old_pattern_is_refused(density):
+    layer = SparseLinear(64, 64, density=0.25, block=16)
+    y = layer(torch.randn(3, 64, requires_grad=True))
+    layer.set_pattern(torch.ops.filigree.bsr_random(64, 64, 16, density, 5))
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.sum().backward()
+
+
+def test_frozen_layers_stay_frozen():
+    linear = nn.Linear(64, 32)
+    linear.weight.requires_grad_(False)
+    layer = SparseLinear.from_dense(linear, density=0.5)
+    assert [p.requires_grad for p in layer.parameters()] == [False, True]
+    assert [p.requires_grad for p in layer.to_dense().parameters()] == [False, True]
+
+
+def test_nothing_is_drawn_behind_the_edge():
+    layer = SparseLinear(37, 21, density=0.6, block=8)
+    close(layer.values.norm(), layer.to_dense().weight.norm())
+
+
+def test_autocast_leaves_it_in_its_own_type():
+    model = nn.Sequential(nn.Linear(64, 64), SparseLinear(64, 64))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = model(torch.randn(3, 64))
+    assert y.dtype == torch.float32
+    y.sum().backward()
+    assert model[0].weight.grad is not None
 
 
 def test_a_new_pattern_keeps_what_stays_and_moves_the_optimizer():
@@ -145,6 +232,41 @@ def test_sparsify_replaces_what_fits():
     close(model(x), expected)
     assert sparsify(model, density=0.5, block=16) == 1
     assert [type(model[0]), type(model[2][0]), type(model[3])] == [SparseLinear, SparseLinear, nn.Linear]
+
+
+def test_sparsify_keeps_what_is_shared():
+    shared = nn.Linear(64, 64)
+    model = nn.Module()
+    model.a = model.b = shared
+    model.inner = nn.Sequential(shared)
+    assert sparsify(model, density=0.5) == 1
+    assert type(model.a) is SparseLinear and model.a is model.b and model.a is model.inner[0]
+    # A weight that an embedding has too, and layers that do more than multiply.
+    model = nn.Sequential(nn.Embedding(64, 32), nn.Linear(32, 64), nn.Linear(64, 64), nn.Linear(64, 64))
+    model[1].weight = model[0].weight
+    model[2].register_forward_hook(lambda module, inputs, output: output + 1)
+    nn.utils.spectral_norm(model[3])
+    assert sparsify(model, density=0.5) == 0
+    assert model[1].weight is model[0].weight
+
+
+def test_sparsify_replaces_all_or_none():
+    model = nn.Sequential(nn.Linear(64, 64), nn.Linear(64, 64).half())
+    with pytest.raises(RuntimeError, match="wanted float or double"):
+        sparsify(model, density=0.5)
+    assert type(model[0]) is nn.Linear
+
+
+def test_sparsify_serves_a_part_of_an_encoder():
+    layer = nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2).eval()
+    x = torch.randn(2, 5, 64)
+    mask = torch.tensor([[False] * 5, [False] * 3 + [True] * 2])
+    expected = model(x, src_key_padding_mask=mask)
+    assert sparsify(model, density=1.0, only=lambda name, layer: name.startswith("layers.1")) == 2
+    with torch.no_grad():
+        found = model(x, src_key_padding_mask=mask)
+    close(found[~mask], expected[~mask])
 
 
 def test_sparsify_serves_transformers():
@@ -179,9 +301,16 @@ def test_results_do_not_depend_on_the_number_of_threads():
     (lambda: SparseLinear(64, 64).set_pattern(torch.ops.filigree.bsr_random(64, 32, 16, 0.5, 1)), "does not follow"),
     (lambda: torch.classes.filigree.BsrPattern(16, 16, 16, torch.tensor([0, 1]), torch.tensor([7])), "block column 7"),
     (lambda: torch.ops.filigree.set_num_threads(-1), "threads"),
+    (lambda: sparsify(nn.Linear(64, 64), 0.5), "from_dense"),
+    (lambda: SparseLinear(64, 64, dtype=torch.bfloat16), "float32 or float64"),
+    (lambda: torch.classes.filigree.BsrPattern(16, 16, 2**32 + 16, torch.tensor([0, 1]), torch.tensor([0])), "block size"),
+    (lambda: torch.classes.filigree.BsrPattern(16, 16, 16, torch.tensor([0, 2**32 + 1]), torch.tensor([0])), "32 bits"),
+    (lambda: torch.classes.filigree.BsrPattern(16, 16, 16, torch.tensor([0.7, 1.9]), torch.tensor([0])), "integers"),
+    (lambda: torch.classes.filigree.BsrPattern(16, 16, 16, torch.tensor([[0, 1]]), torch.tensor([0])), "integers"),
+    (lambda: torch.ops.filigree.bsr_to_dense(SparseLinear(16, 16).values, SparseLinear(16, 16).pattern), "no gradient"),
 ])
 def test_says_what_is_wrong(make, text):
-    with pytest.raises((RuntimeError, ValueError), match=text):
+    with pytest.raises((RuntimeError, ValueError, TypeError), match=text):
         make()
 
 

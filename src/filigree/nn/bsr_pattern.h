@@ -3,6 +3,8 @@
 
 #include "filigree/nn/torch.h"
 //
+#include <algorithm>
+#include <limits>
 #include <memory>
 
 #include "filigree/nn/views.h"
@@ -20,6 +22,11 @@ struct BsrPatternHolder : torch::CustomClassHolder {
 };
 
 using BsrPatternRef = c10::intrusive_ptr<BsrPatternHolder>;
+
+// A block size as BsrPattern takes it; what is beyond int is no block size there either.
+inline int block_size(std::int64_t block) {
+  return static_cast<int>(std::clamp<std::int64_t>(block, -1, std::numeric_limits<int>::max()));
+}
 
 inline BsrPatternRef hold(std::shared_ptr<const sparse::BsrPattern> pattern) {
   return c10::make_intrusive<BsrPatternHolder>(std::move(pattern));

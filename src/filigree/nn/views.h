@@ -22,6 +22,8 @@ MatrixView<T> matrix_of(const Tensor& tensor, const char* what) {
   if (tensor.dim() != 2) fail_usage("{}: wanted a matrix, got {} dimensions", what, tensor.dim());
   const std::int64_t rows = tensor.size(0);
   const std::int64_t columns = tensor.size(1);
+  // Strides of a tensor without elements may be anything, and contiguous() leaves them.
+  if (tensor.numel() == 0) return {tensor.data_ptr<std::remove_const_t<T>>(), rows, columns, columns};
   const std::int64_t stride = rows > 1 ? tensor.stride(0) : columns;
   if ((columns > 1 && tensor.stride(1) != 1) || stride < columns) {
     fail_usage("{}: wanted contiguous rows that do not overlap, got strides {} and {}: call contiguous()",

@@ -17,7 +17,7 @@ void expect_close(const Tensor& a, const Tensor& b) {
 }
 
 TEST(SparseLinear, IsADenseLayerWithZeros) {
-  for (const std::int64_t block : {1, 2, 4, 8, 16, 32}) {
+  for (const std::int64_t block : sparse::kBlockSizes) {
     const SparseLinear layer(64, 96, 0.3, block);
     const Tensor x = at::randn({2, 5, 64});
     expect_close(layer->forward(x), at::linear(x, as_dense(layer), layer->bias));
@@ -72,6 +72,64 @@ TEST(SparseLinear, MovesToAnotherPattern) {
   EXPECT_THROW(layer->set_pattern(bsr_random(16, 32, 8, 1, 1)), Error);
 }
 
+TEST(SparseLinear, TakesNoTokens) {
+  const SparseLinear layer(16, 24, 0.5, 8);
+  const Tensor x = at::randn({0, 16}).requires_grad_();
+  layer->forward(x).sum().backward();
+  EXPECT_EQ(x.grad().sizes(), x.sizes());
+  expect_close(layer->values.grad(), at::zeros_like(layer->values));
+}
+
+// Behind the edge nothing counts, in norms and in magnitudes either.
+TEST(SparseLinear, DrawsNothingBehindTheEdge) {
+  const SparseLinear layer(37, 21, 0.6, 8);
+  EXPECT_FLOAT_EQ(layer->values.detach().norm().item<float>(), as_dense(layer).norm().item<float>());
+}
+
+TEST(SparseLinear, DrawsItsPatternFromTorch) {
+  torch::manual_seed(3);
+  const SparseLinear first(64, 64, 0.3, 8);
+  const SparseLinear second(64, 64, 0.3, 8);
+  torch::manual_seed(3);
+  const SparseLinear again(64, 64, 0.3, 8);
+  EXPECT_FALSE(*first->pattern()->pattern == *second->pattern()->pattern);
+  EXPECT_TRUE(*first->pattern()->pattern == *again->pattern()->pattern);
+}
+
+TEST(SparseLinear, IsSavedLoadedAndCloned) {
+  for (const auto& [in, out] : {std::pair{64, 48}, std::pair{37, 21}}) {
+    const SparseLinear layer(in, out, 0.3, 8);
+    const Tensor x = at::randn({3, in});
+    const Tensor expected = layer->forward(x);
+    for (const double density : {0.3, 0.6}) {
+      std::stringstream stream;
+      torch::save(layer, stream);
+      SparseLinear other(in, out, density, 8);
+      torch::load(other, stream);
+      EXPECT_TRUE(at::equal(other->forward(x), expected));
+    }
+    const auto twin = std::dynamic_pointer_cast<SparseLinearImpl>(layer->clone());
+    EXPECT_TRUE(at::equal(twin->forward(x), expected));
+    const at::NoGradGuard no_grad;
+    twin->values.zero_();
+    EXPECT_TRUE(at::equal(layer->forward(x), expected));
+    std::stringstream stream;
+    torch::save(layer, stream);
+    SparseLinear wider(in + 8, out, 0.3, 8);
+    EXPECT_THROW(torch::load(wider, stream), Error);
+  }
+}
+
+TEST(SparseLinear, RefusesToGoBackBehindANewPattern) {
+  SparseLinear layer(16, 16, 0.5, 8, true, 1);
+  const Tensor x = at::randn({2, 16}).requires_grad_();
+  for (const double density : {0.5, 1.0}) {
+    const Tensor y = layer->forward(x);
+    layer->set_pattern(bsr_random(16, 16, 8, density, 2));
+    EXPECT_THROW(y.sum().backward(), c10::Error);
+  }
+}
+
 TEST(SparseLinear, SaysWhatIsWrong) {
   const SparseLinear layer(16, 16, 0.5, 8);
   EXPECT_THROW(layer->forward(at::randn({3, 15})), Error);
@@ -79,6 +137,8 @@ TEST(SparseLinear, SaysWhatIsWrong) {
   EXPECT_THROW(SparseLinear(16, 16, 0.5, 3), Error);
   EXPECT_THROW(SparseLinear(16, 16, 0, 8), Error);
   EXPECT_THROW(SparseLinear(16, 16, 0.5, std::int64_t{1} << 40), Error);
+  EXPECT_THROW(SparseLinear(layer->pattern(), at::zeros({1, 8, 8}), Tensor()), Error);
+  EXPECT_THROW(SparseLinear(layer->pattern(), layer->values, at::zeros({15})), Error);
   std::ostringstream text;
   layer->pretty_print(text);
   EXPECT_EQ(text.str(), "filigree::SparseLinear(in=16, out=16, density=0.5, block=8, bias=true)");

@@ -1,27 +1,17 @@
 #include "filigree/nn/ops/bsr_matrix.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "filigree/base/philox.h"
 #include "filigree/nn/views.h"
 #include "filigree/sparse/conversion.h"
 
 namespace filigree::nn {
-namespace {
-
-// A block size beyond int is no block size: BsrPattern says so.
-int to_int(std::int64_t block) {
-  return static_cast<int>(std::clamp<std::int64_t>(block, -1, std::numeric_limits<int>::max()));
-}
-
-}  // namespace
-
 std::tuple<BsrPatternRef, Tensor> bsr_from_dense(const Tensor& weight, double density, std::int64_t block) {
   return with_real_type(weight, "bsr_from_dense", [&](auto zero) -> std::tuple<BsrPatternRef, Tensor> {
     using T = decltype(zero);
     sparse::BsrMatrix<T> matrix =
-        sparse::bsr_from_dense<T>(matrix_of<const T>(weight, "bsr_from_dense"), to_int(block), density);
+        sparse::bsr_from_dense<T>(matrix_of<const T>(weight, "bsr_from_dense"), block_size(block), density);
     Tensor values = at::empty({matrix.pattern.block_count(), block, block}, weight.options());
     std::copy(matrix.values.begin(), matrix.values.end(), values.data_ptr<T>());
     return {c10::make_intrusive<BsrPatternHolder>(std::move(matrix.pattern)), values};
@@ -48,12 +38,31 @@ Tensor bsr_to_dense(const Tensor& values, const BsrPatternRef& pattern) {
   return dense;
 }
 
+Tensor bsr_trim(const Tensor& values, const BsrPatternRef& pattern) {
+  const sparse::BsrPattern& w = *pattern->pattern;
+  Tensor trimmed = values.clone(at::MemoryFormat::Contiguous);
+  if (!w.ragged()) return trimmed;
+  with_real_type(values, "bsr_trim", [&](auto zero) {
+    using T = decltype(zero);
+    (void)values_of<T>(trimmed, w, "bsr_trim");
+    T* const to = trimmed.data_ptr<T>();
+    const std::int64_t b = w.block();
+    w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
+      for (std::int64_t i = 0; i < b; ++i) {
+        const std::int64_t kept = r * b + i < w.rows() ? std::min(b, w.columns() - c * b) : 0;
+        std::fill(to + (p * b + i) * b + kept, to + (p * b + i + 1) * b, T{0});
+      }
+    });
+  });
+  return trimmed;
+}
+
 BsrPatternRef bsr_random(std::int64_t rows, std::int64_t columns, std::int64_t block, double density,
                          std::int64_t seed) {
-  const std::int64_t count = sparse::block_count_for_density(rows, columns, to_int(block), density);
+  const std::int64_t count = sparse::block_count_for_density(rows, columns, block_size(block), density);
   Philox random(static_cast<std::uint64_t>(seed), Purpose::kPattern);
   return c10::make_intrusive<BsrPatternHolder>(
-      sparse::BsrPattern::random(rows, columns, to_int(block), count, random));
+      sparse::BsrPattern::random(rows, columns, block_size(block), count, random));
 }
 
 Tensor bsr_move(const Tensor& values, const BsrPatternRef& from, const BsrPatternRef& to) {

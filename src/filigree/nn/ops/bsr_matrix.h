@@ -22,6 +22,9 @@ Tensor bsr_to_dense(const Tensor& values, const BsrPatternRef& pattern);
 BsrPatternRef bsr_random(std::int64_t rows, std::int64_t columns, std::int64_t block, double density,
                          std::int64_t seed);
 
+// The values, with zeros where blocks reach behind the matrix's edge; a copy.
+Tensor bsr_trim(const Tensor& values, const BsrPatternRef& pattern);
+
 // Values of `from` in the order of `to`: blocks of both keep theirs, new ones are zero.
 // Errors (usage): patterns of other sizes or blocks.
 Tensor bsr_move(const Tensor& values, const BsrPatternRef& from, const BsrPatternRef& to);

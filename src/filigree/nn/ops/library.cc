@@ -20,9 +20,24 @@ namespace {
 
 constexpr std::int64_t kMostThreads = 4096;
 
-std::vector<std::int32_t> to_vector(const Tensor& tensor) {
-  const Tensor ints = tensor.to(at::kInt).contiguous();
-  return {ints.data_ptr<std::int32_t>(), ints.data_ptr<std::int32_t>() + ints.numel()};
+// Errors (usage): anything but a vector of integers; (bad data) one beyond 32 bits.
+std::vector<std::int32_t> to_vector(const Tensor& tensor, const char* what) {
+  check_cpu(tensor, what);
+  if (tensor.dim() != 1 || !at::isIntegralType(tensor.scalar_type(), /*includeBool=*/false)) {
+    fail_usage("{}: wanted a vector of integers, got {} dimensions of {}", what, tensor.dim(),
+               c10::toString(tensor.scalar_type()));
+  }
+  const Tensor longs = tensor.to(at::kLong).contiguous();
+  const auto* const from = longs.data_ptr<std::int64_t>();
+  std::vector<std::int32_t> narrow;
+  narrow.reserve(static_cast<std::size_t>(longs.numel()));
+  for (std::int64_t i = 0; i < longs.numel(); ++i) {
+    if (from[i] != static_cast<std::int32_t>(from[i])) {
+      fail_data("{}: element {} is {}, which has more than 32 bits", what, i, from[i]);
+    }
+    narrow.push_back(static_cast<std::int32_t>(from[i]));
+  }
+  return narrow;
 }
 
 Tensor to_tensor(std::span<const std::int32_t> values) {
@@ -33,30 +48,41 @@ Tensor to_tensor(std::span<const std::int32_t> values) {
 
 BsrPatternRef make_pattern(std::int64_t rows, std::int64_t columns, std::int64_t block,
                            const Tensor& row_offsets, const Tensor& column_indices) {
-  return c10::make_intrusive<BsrPatternHolder>(sparse::BsrPattern(
-      rows, columns, static_cast<int>(block), to_vector(row_offsets), to_vector(column_indices)));
+  return c10::make_intrusive<BsrPatternHolder>(
+      sparse::BsrPattern(rows, columns, block_size(block), to_vector(row_offsets, "BsrPattern row_offsets"),
+                         to_vector(column_indices, "BsrPattern column_indices")));
 }
 
-// A part of an op as it is registered: called where a gradient would be wanted of its result, it says so,
-// because the result would be taken for a constant.
-void refuse_gradient(const Tensor& tensor) {
-  if (at::GradMode::is_enabled() && tensor.defined() && tensor.requires_grad()) {
-    fail_usage("this op is one half of an op with autograd: call that one, or call this under no_grad");
-  }
+// Called where a gradient would be wanted of its result, an op without one says so, because the result would
+// be taken for a constant.
+void refuse_gradient(const char* cure, const Tensor& tensor) {
+  if (at::GradMode::is_enabled() && tensor.defined() && tensor.requires_grad()) fail_usage("{}", cure);
 }
-void refuse_gradient(const OptionalTensor& tensor) { refuse_gradient(value_or_none(tensor)); }
+void refuse_gradient(const char* cure, const OptionalTensor& tensor) {
+  refuse_gradient(cure, value_or_none(tensor));
+}
 template <typename T>
-void refuse_gradient(const T&) {}
+void refuse_gradient(const char*, const T&) {}
 
-template <auto Function>
-struct Part;
-template <typename Result, typename... Arguments, Result (*Function)(Arguments...)>
-struct Part<Function> {
+constexpr char kPartCure[] =
+    "this op is one half of an op with autograd: call that one, or call this under no_grad";
+constexpr char kPlainCure[] = "this op has no gradient: detach() its argument, or call it under no_grad";
+
+template <const char* kCure, auto Function>
+struct Refusing;
+template <const char* kCure, typename Result, typename... Arguments, Result (*Function)(Arguments...)>
+struct Refusing<kCure, Function> {
   static Result call(Arguments... arguments) {
-    (refuse_gradient(arguments), ...);
+    (refuse_gradient(kCure, arguments), ...);
     return Function(arguments...);
   }
 };
+
+// A part of an op as it is registered, and an op that has no gradient.
+template <auto Function>
+using Part = Refusing<kPartCure, Function>;
+template <auto Function>
+using Plain = Refusing<kPlainCure, Function>;
 
 }  // namespace
 
@@ -94,9 +120,9 @@ TORCH_LIBRARY(filigree, library) {
   library.def(
       "bsr_from_dense(Tensor weight, float density, int block) -> "
       "(__torch__.torch.classes.filigree.BsrPattern, Tensor)",
-      torch::dispatch(c10::DispatchKey::CPU, &Part<&bsr_from_dense>::call));
+      torch::dispatch(c10::DispatchKey::CPU, &Plain<&bsr_from_dense>::call));
   library.def("bsr_to_dense(Tensor values, __torch__.torch.classes.filigree.BsrPattern pattern) -> Tensor",
-              torch::dispatch(c10::DispatchKey::CPU, &Part<&bsr_to_dense>::call));
+              torch::dispatch(c10::DispatchKey::CPU, &Plain<&bsr_to_dense>::call));
   library.def(
       "bsr_random(int rows, int columns, int block, float density, int seed) -> "
       "__torch__.torch.classes.filigree.BsrPattern",
@@ -104,7 +130,10 @@ TORCH_LIBRARY(filigree, library) {
   library.def(
       "bsr_move(Tensor values, __torch__.torch.classes.filigree.BsrPattern before, "
       "__torch__.torch.classes.filigree.BsrPattern after) -> Tensor",
-      torch::dispatch(c10::DispatchKey::CPU, &Part<&bsr_move>::call));
+      torch::dispatch(c10::DispatchKey::CPU, &Plain<&bsr_move>::call));
+
+  library.def("bsr_trim(Tensor values, __torch__.torch.classes.filigree.BsrPattern pattern) -> Tensor",
+              torch::dispatch(c10::DispatchKey::CPU, &Plain<&bsr_trim>::call));
 
   // With autograd.
   library.def("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor");
