@@ -93,7 +93,6 @@ BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::
       block_(block),
       capacity_(capacity),
       lazy_indices_(std::make_shared<LazyIndices>()) {
-  check_shape(rows, columns, block);
   const auto room = static_cast<std::size_t>(capacity);
   column_indices_.reserve(room);
   row_indices_.reserve(room);

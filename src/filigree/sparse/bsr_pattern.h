@@ -98,7 +98,8 @@ class BsrPattern {
   friend class DynamicBsrPattern;
   friend class Refinement;
 
-  // A pattern without blocks that assign() can give up to `capacity` of them without allocating.
+  // A pattern without blocks, of a shape that was checked, that assign() can give up to `capacity` of them
+  // without allocating.
   BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::int64_t capacity);
   // Takes other blocks, and makes the orders that were asked for before anew. Errors: as the constructor; the
   // pattern stays as it was then. Not while others read it.

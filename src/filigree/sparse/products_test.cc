@@ -358,5 +358,22 @@ TEST_P(Products, RefuseShapesThatDoNotFit) {
   EXPECT_TRUE(refused([&] { sdd(y.view(), narrow_x, w, values.data()); }));
 }
 
+// More places for single elements than 32-bit indices count: only those that exist matter.
+TEST(LargeProducts, TakeFewBlocksInManyPlaces) {
+  const std::int64_t size = std::int64_t{1} << 16;
+  std::vector<std::int32_t> offsets(static_cast<std::size_t>(size / 2) + 1, 1);
+  offsets.front() = 0;
+  const BsrPattern w(size, size, 2, std::move(offsets), {3});
+  const std::vector<float> values{1, 2, 3, 4};
+  std::vector<float> x(static_cast<std::size_t>(size), 0.0F);
+  x[6] = 1;
+  x[7] = 10;
+  std::vector<float> y(x.size(), 5.0F);
+  dds_transposed<float>({x.data(), 1, size}, w, values.data(), nullptr, MatrixView<float>(y.data(), 1, size));
+  EXPECT_EQ(y[0], 21);
+  EXPECT_EQ(y[1], 43);
+  EXPECT_EQ(y[2], 0);
+}
+
 }  // namespace
 }  // namespace filigree::sparse

@@ -1,5 +1,8 @@
 #include "filigree/sparse/refinement.h"
 
+#include <limits>
+
+#include "filigree/base/error.h"
 #include "filigree/base/parallel.h"
 
 namespace filigree::sparse {
@@ -22,6 +25,10 @@ Refinement::Refinement(const BsrPattern& coarse)
 void Refinement::assign(const BsrPattern& coarse) {
   const std::int64_t fine = fine_.block();
   const std::int64_t factor = coarse_block_ / fine;
+  if (coarse.block_count() * factor * factor > std::numeric_limits<std::int32_t>::max()) {
+    fail_usage("{} blocks of {} are too many for this product, which cuts them into blocks of {}",
+               coarse.block_count(), coarse_block_, fine);
+  }
   offsets_.assign(1, 0);
   columns_.clear();
   places_.clear();
