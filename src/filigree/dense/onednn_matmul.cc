@@ -6,8 +6,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 
 #include "filigree/base/error.h"
+#include "filigree/base/parallel.h"
 
 namespace filigree::dense {
 namespace {
@@ -161,12 +163,24 @@ bool has_onednn_matmul() {
 void onednn_matmul(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
                    MatrixView<const BFloat16> b, MatrixView<BFloat16> c) {
   static std::unique_ptr<Prepared> prepared;
+  static int prepared_threads = 0;
   const bool swap_a = transpose_a == Transpose::kYes;
   const bool swap_b = transpose_b == Transpose::kYes;
   const Shape shape{c.rows,         c.columns,      swap_a ? a.rows : a.columns,
                     swap_a ? 1 : 0, swap_b ? 1 : 0, a.stride,
                     b.stride,       c.stride};
-  if (prepared == nullptr || prepared->shape != shape) prepared = prepare(shape);
+  const std::int64_t inner = swap_b ? b.columns : b.rows;
+  const std::int64_t a_rows = swap_a ? a.columns : a.rows;
+  const std::int64_t b_columns = swap_b ? b.rows : b.columns;
+  if (a_rows != c.rows || b_columns != c.columns || inner != (swap_a ? a.rows : a.columns)) {
+    fail_usage("onednn_matmul: {} x {} times {} x {} does not give {} x {}", a_rows,
+               swap_a ? a.rows : a.columns, inner, b_columns, c.rows, c.columns);
+  }
+  // What oneDNN prepares is for a number of threads as well.
+  if (prepared == nullptr || prepared->shape != shape || prepared_threads != thread_count()) {
+    prepared = prepare(shape);
+    prepared_threads = thread_count();
+  }
   if (prepared == nullptr) fail("oneDNN refuses a BF16 product of {} x {}", c.rows, c.columns);
   const Memory a_memory(prepared->a, a.data);
   const Memory b_memory(prepared->b, b.data);
