@@ -26,7 +26,9 @@ void SingleDsd(const DsdTask<float>& task) {
 // Vectors of columns at a time, and rows of y for so many vectors: as many sums as registers hold beside the
 // vectors of x (and, on AVX2, a broadcast weight).
 template <int kBlock>
-constexpr int kPanelVectors = kManyRegisters ? (kBlock <= 4 ? 6 : 3)
+constexpr int kPanelVectors = kManyRegisters ? (kBlock == 2   ? 6
+                                                : kBlock == 4 ? 4
+                                                              : 3)
                                              : (kBlock == 2    ? 4
                                                 : kBlock >= 16 ? 2
                                                                : 3);
