@@ -5,77 +5,11 @@
 
 #include "filigree/base/aligned.h"
 #include "filigree/base/parallel.h"
-#include "filigree/base/simd.h"
 #include "filigree/dense/gemm.h"
+#include "filigree/dense/softmax.h"
 
-#undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "filigree/dense/attention.cc"
-#include <hwy/foreach_target.h>
-//
-#include "filigree/dense/softmax-inl.h"
-
-HWY_BEFORE_NAMESPACE();
-namespace filigree::dense::HWY_NAMESPACE {
-namespace {
-
-// x <- softmax(scale * x), row by row.
-template <typename T>
-HWY_INLINE void SoftmaxRows(const MatrixView<T>& x, T scale) {
-  for (std::int64_t r = 0; r < x.rows; ++r) {
-    T* row = x.data + r * x.stride;
-    const T sum = ExpRow(row, x.columns, scale, RowMax<T>(row, x.columns));
-    ScaleRow(row, x.columns, T(1) / sum);
-  }
-}
-
-// dscores <- scale * p * (dp - sum(p * dp)), row by row, in place of dp.
-template <typename T>
-HWY_INLINE void SoftmaxBackwardRows(const MatrixView<const T>& p, const MatrixView<T>& dp, T scale) {
-  const hn::ScalableTag<T> d;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
-  const std::int64_t n = p.columns;
-  for (std::int64_t r = 0; r < p.rows; ++r) {
-    const T* p_row = p.data + r * p.stride;
-    T* dp_row = dp.data + r * dp.stride;
-    auto dot = hn::Zero(d);
-    for (std::int64_t i = 0; i < n; i += lanes) {
-      dot = hn::MulAdd(LoadPart(d, p_row + i, n - i), LoadPart(d, dp_row + i, n - i), dot);
-    }
-    const auto shift = hn::Set(d, Sum(d, dot));
-    const auto scale_v = hn::Set(d, scale);
-    for (std::int64_t i = 0; i < n; i += lanes) {
-      const auto centred = hn::Sub(LoadPart(d, dp_row + i, n - i), shift);
-      StorePart(hn::Mul(hn::Mul(LoadPart(d, p_row + i, n - i), scale_v), centred), d, dp_row + i, n - i);
-    }
-  }
-}
-
-void SoftmaxF32(const MatrixView<float>& x, float scale) { SoftmaxRows(x, scale); }
-void SoftmaxF64(const MatrixView<double>& x, double scale) { SoftmaxRows(x, scale); }
-void SoftmaxBackwardF32(const MatrixView<const float>& p, const MatrixView<float>& dp, float scale) {
-  SoftmaxBackwardRows(p, dp, scale);
-}
-void SoftmaxBackwardF64(const MatrixView<const double>& p, const MatrixView<double>& dp, double scale) {
-  SoftmaxBackwardRows(p, dp, scale);
-}
-
-}  // namespace
-}  // namespace filigree::dense::HWY_NAMESPACE
-HWY_AFTER_NAMESPACE();
-
-#if HWY_ONCE
 namespace filigree::dense {
 namespace {
-
-HWY_EXPORT(SoftmaxF32);
-HWY_EXPORT(SoftmaxF64);
-HWY_EXPORT(SoftmaxBackwardF32);
-HWY_EXPORT(SoftmaxBackwardF64);
-
-auto softmax_kernel(float) { return FILIGREE_SIMD(SoftmaxF32); }
-auto softmax_kernel(double) { return FILIGREE_SIMD(SoftmaxF64); }
-auto softmax_backward_kernel(float) { return FILIGREE_SIMD(SoftmaxBackwardF32); }
-auto softmax_backward_kernel(double) { return FILIGREE_SIMD(SoftmaxBackwardF64); }
 
 // One head of one sequence: where its rows and columns lie.
 template <typename T>
@@ -113,7 +47,7 @@ void clear_padding(const Head<T>& head, std::int64_t sequence, MatrixView<T> x, 
 template <typename T>
 void attention(const AttentionShape& shape, MatrixView<const T> qkv, T* probabilities, MatrixView<T> out) {
   const std::int64_t hidden = out.columns;
-  const auto softmax = softmax_kernel(T{});
+  const auto softmax = softmax_rows<T>;
   parallel_tasks(shape.batch * shape.heads, [&](std::int64_t task, int) {
     const Head<T> head(shape, task, hidden);
     const T scale = T(1) / std::sqrt(static_cast<T>(head.size));
@@ -131,7 +65,7 @@ template <typename T>
 void attention_backward(const AttentionShape& shape, MatrixView<const T> dout, MatrixView<const T> qkv,
                         const T* probabilities, MatrixView<T> dqkv) {
   const std::int64_t hidden = dout.columns;
-  const auto softmax_backward = softmax_backward_kernel(T{});
+  const auto softmax_backward = softmax_rows_backward<T>;
   parallel_tasks(shape.batch * shape.heads, [&](std::int64_t task, int) {
     static thread_local AlignedVector<T> scratch;
     const Head<T> head(shape, task, hidden);
@@ -161,4 +95,3 @@ template void attention_backward(const AttentionShape&, MatrixView<const double>
                                  const double*, MatrixView<double>);
 
 }  // namespace filigree::dense
-#endif

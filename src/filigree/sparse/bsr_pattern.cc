@@ -256,6 +256,37 @@ BsrPattern BsrPattern::stack(std::span<const BsrPattern* const> parts) {
   return {rows, first.columns(), first.block(), std::move(row_offsets), std::move(column_indices)};
 }
 
+BsrPattern BsrPattern::block_diagonal(std::span<const BsrPattern* const> parts) {
+  if (parts.empty()) fail_usage("no sparse pattern was given for a diagonal");
+  const int block = parts.front()->block();
+  std::int64_t rows = 0;
+  std::int64_t columns = 0;
+  for (const BsrPattern* part : parts) {
+    if (part->block() != block) {
+      fail_usage("sparse patterns of blocks of {} and {} cannot share a diagonal", block, part->block());
+    }
+    if (part != parts.back() && part->ragged()) {
+      fail_usage(
+          "a sparse pattern of {} x {}, which ends within a block of {}, cannot have another behind it",
+          part->rows(), part->columns(), block);
+    }
+    rows += part->rows();
+    columns += part->columns();
+  }
+  check_shape(rows, columns, block);
+  std::vector<std::int32_t> row_offsets{0};
+  std::vector<std::int32_t> column_indices;
+  std::int32_t first_column = 0;
+  for (const BsrPattern* part : parts) {
+    const auto offset = static_cast<std::int32_t>(column_indices.size());
+    for (std::int64_t r = 1; r <= part->block_rows(); ++r)
+      row_offsets.push_back(part->row_offsets()[r] + offset);
+    for (const std::int32_t column : part->column_indices()) column_indices.push_back(first_column + column);
+    first_column += static_cast<std::int32_t>(part->block_columns());
+  }
+  return {rows, columns, block, std::move(row_offsets), std::move(column_indices)};
+}
+
 double BsrPattern::density() const {
   return static_cast<double>(block_count()) /
          (static_cast<double>(block_rows()) * static_cast<double>(block_columns()));

@@ -49,6 +49,11 @@ class BsrPattern {
   // a block.
   static BsrPattern stack(std::span<const BsrPattern* const> parts);
 
+  // The parts along the diagonal, which is how a product has groups (of a grouped layer): each part's outputs
+  // from its own inputs. Values are the parts' values one after another. Errors (usage): no part; parts that
+  // differ in block; a part but the last that ends within a block.
+  static BsrPattern block_diagonal(std::span<const BsrPattern* const> parts);
+
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
   int block() const { return block_; }

@@ -146,5 +146,19 @@ TEST(BlockCountForDensity, RoundsToNearestAndKeepsOne) {
   EXPECT_EQ(block_count_for_density(64, 60, 16, 0.5), 8);  // ragged: 4 x 4 places
 }
 
+TEST(BsrPattern, PutsGroupsOnADiagonal) {
+  const BsrPattern a = small();
+  const BsrPattern b(5, 7, 4, {0, 1, 2}, {1, 0});
+  const BsrPattern* const parts[] = {&a, &b};
+  const BsrPattern both = BsrPattern::block_diagonal(parts);
+  EXPECT_EQ(both, BsrPattern(17, 23, 4, {0, 2, 2, 5, 6, 7}, {1, 3, 0, 1, 2, 5, 4}));
+  const BsrPattern* const wrong[] = {&b, &a};
+  EXPECT_EQ(code_of([&] { (void)BsrPattern::block_diagonal(wrong); }), ExitCode::kUsage);
+  EXPECT_EQ(code_of([] { (void)BsrPattern::block_diagonal({}); }), ExitCode::kUsage);
+  const BsrPattern other(8, 8, 8, {0, 1}, {0});
+  const BsrPattern* const mixed[] = {&a, &other};
+  EXPECT_EQ(code_of([&] { (void)BsrPattern::block_diagonal(mixed); }), ExitCode::kUsage);
+}
+
 }  // namespace
 }  // namespace filigree::sparse

@@ -68,7 +68,8 @@ void begin_with_bias(ActivationLayout layout, const T* bias, MatrixView<T> out, 
 
 template <typename T>
 void dense_multiply(Product product, ActivationLayout layout, const BsrPattern& w, ConstPointer<T> values,
-                    ConstView<T> in, ConstPointer<T> bias, MatrixView<T> out, bool accumulate) {
+                    ConstView<T> in, ConstPointer<T> bias, MatrixView<T> out, bool accumulate,
+                    dense::Activation activation) {
   const bool row_major = layout == ActivationLayout::kRowMajor;
   const bool forward = product == Product::kForward;
   const std::int64_t from = forward ? w.columns() : w.rows();
@@ -85,6 +86,12 @@ void dense_multiply(Product product, ActivationLayout layout, const BsrPattern& 
   } else {
     dense::gemm<T>(Transpose::kNo, forward ? Transpose::kYes : Transpose::kNo, T{1}, in, dense, beta, out);
   }
+  const dense::ActivationKernel<T> activate = dense::activation_kernel<T>(activation);
+  if (activate == nullptr) return;
+  constexpr std::int64_t kRowsPerTask = 16;
+  parallel_chunks(out.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
+    for (std::int64_t r = begin; r < end; ++r) activate(out.row(r), out.columns);
+  });
 }
 
 template <typename T>
@@ -120,9 +127,11 @@ void dense_gradient(ActivationLayout layout, ConstView<T> dy, ConstView<T> x, co
 }
 
 template void dense_multiply<float>(Product, ActivationLayout, const BsrPattern&, const float*,
-                                    ConstView<float>, const float*, MatrixView<float>, bool);
+                                    ConstView<float>, const float*, MatrixView<float>, bool,
+                                    dense::Activation);
 template void dense_multiply<double>(Product, ActivationLayout, const BsrPattern&, const double*,
-                                     ConstView<double>, const double*, MatrixView<double>, bool);
+                                     ConstView<double>, const double*, MatrixView<double>, bool,
+                                     dense::Activation);
 template void dense_gradient<float>(ActivationLayout, ConstView<float>, ConstView<float>, const BsrPattern&,
                                     float*, bool);
 template void dense_gradient<double>(ActivationLayout, ConstView<double>, ConstView<double>,

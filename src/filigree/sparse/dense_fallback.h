@@ -12,7 +12,8 @@ namespace filigree::sparse {
 // shapes that do not fit.
 template <typename T>
 void dense_multiply(Product product, ActivationLayout layout, const BsrPattern& w, ConstPointer<T> values,
-                    ConstView<T> in, ConstPointer<T> bias, MatrixView<T> out, bool accumulate);
+                    ConstView<T> in, ConstPointer<T> bias, MatrixView<T> out, bool accumulate,
+                    dense::Activation activation);
 
 // gradient = dy x^T (row-major) or dy^T x (token-major) at w's blocks, plus gradient where `accumulate`.
 template <typename T>

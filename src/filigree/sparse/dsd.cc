@@ -60,7 +60,7 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w, const Schedule& sch
         scratch<Scratch::kKernel, T>(kernels::dsd_scratch<T>(w.block(), task.x_rows, task.cache_bytes));
     if constexpr (std::is_same_v<T, BFloat16>) {
       const std::int64_t panel = kernels::kPanelColumns * static_cast<std::int64_t>(sizeof(T));
-      if (panel * task.x_rows > task.cache_bytes) {
+      if (panel * task.x_rows > task.cache_bytes || task.activation != nullptr) {
         task.sums = scratch<Scratch::kKernel, float>(kernels::kPanelColumns * groups * w.block());
       }
     }
@@ -89,6 +89,7 @@ kernels::DsdTask<T> dsd_task(const GroupedBlocks& blocks, std::int64_t groups, c
           .accumulate = accumulate,
           .cache_bytes = 0,
           .scratch = nullptr,
+          .activation = nullptr,
           .sums = nullptr,
           .cursors = nullptr,
           .runs = {},
@@ -162,7 +163,7 @@ void through_floats(const BsrPattern& w, const T* values, ConstView<T> x, const 
 
 template <typename T>
 void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPointer<T> bias, MatrixView<T> y,
-         bool accumulate, const Schedule& schedule) {
+         bool accumulate, dense::Activation activation, const Schedule& schedule) {
   check_view("dsd", "x", x, w.columns(), y.columns);
   check_view("dsd", "y", y, w.rows(), y.columns);
   if (y.columns == 0) return;
@@ -171,7 +172,8 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
     const PaddedInput<T> whole_x(x, padded.columns(), y.columns);
     const PaddedBias<T> whole_bias(bias, w.rows(), padded.rows());
     const PaddedOutput<T> whole_y(y, padded.rows(), y.columns, accumulate);
-    dsd<T>(padded, values, whole_x.view(), whole_bias.data(), whole_y.view(), accumulate, schedule);
+    dsd<T>(padded, values, whole_x.view(), whole_bias.data(), whole_y.view(), accumulate, activation,
+           schedule);
     whole_y.finish();
     return;
   }
@@ -180,12 +182,14 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
       through_floats<T>(
           w, values, x, bias, y, accumulate,
           [&](const float* w_values, ConstView<float> x_part, const float* biases, MatrixView<float> y_part) {
-            dsd<float>(w, w_values, x_part, biases, y_part, accumulate, schedule);
+            dsd<float>(w, w_values, x_part, biases, y_part, accumulate, activation, schedule);
           });
       return;
     }
   }
-  run_dsd<T>(dsd_task<T>(blocks_by_row(w), w.block_rows(), values, x, bias, y, accumulate), w, schedule);
+  kernels::DsdTask<T> task = dsd_task<T>(blocks_by_row(w), w.block_rows(), values, x, bias, y, accumulate);
+  task.activation = dense::activation_kernel<kernels::SumOf<T>>(activation);
+  run_dsd<T>(task, w, schedule);
 }
 
 template <typename T>
@@ -220,11 +224,11 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
 }
 
 template void dsd<float>(const BsrPattern&, const float*, ConstView<float>, const float*, MatrixView<float>,
-                         bool, const Schedule&);
+                         bool, dense::Activation, const Schedule&);
 template void dsd<double>(const BsrPattern&, const double*, ConstView<double>, const double*,
-                          MatrixView<double>, bool, const Schedule&);
+                          MatrixView<double>, bool, dense::Activation, const Schedule&);
 template void dsd<BFloat16>(const BsrPattern&, const BFloat16*, ConstView<BFloat16>, const BFloat16*,
-                            MatrixView<BFloat16>, bool, const Schedule&);
+                            MatrixView<BFloat16>, bool, dense::Activation, const Schedule&);
 template void dsd_transposed<float>(const BsrPattern&, const float*, ConstView<float>, MatrixView<float>,
                                     bool, const Schedule&);
 template void dsd_transposed<double>(const BsrPattern&, const double*, ConstView<double>, MatrixView<double>,

@@ -17,10 +17,11 @@
 
 namespace filigree::sparse {
 
-// y = w x (+ bias in every column) (+ y where `accumulate`). bias: [out], or nullptr.
+// y = activation(w x (+ bias in every column) (+ y where `accumulate`)). bias: [out], or nullptr.
 template <typename T>
 void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPointer<T> bias, MatrixView<T> y,
-         bool accumulate = false, const Schedule& schedule = {});
+         bool accumulate = false, dense::Activation activation = dense::Activation::kNone,
+         const Schedule& schedule = {});
 
 // dx = w^T dy (+ dx where `accumulate`): gradient of the input.
 template <typename T>

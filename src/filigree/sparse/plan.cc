@@ -133,8 +133,8 @@ void Plan<T>::choose_by_timing() {
   const auto once = [&](const Contender& contender) {
     const MatrixView<T> x_view = view(x.data(), w_->columns());
     const MatrixView<T> y_view = view(y.data(), w_->rows());
-    run(values.data(), forward ? x_view : y_view, nullptr, forward ? y_view : x_view, false, execution_,
-        contender.schedule);
+    run(values.data(), forward ? x_view : y_view, nullptr, forward ? y_view : x_view, false,
+        dense::Activation::kNone, execution_, contender.schedule);
   };
   const auto seconds_of = [&](const Contender& contender, int repetitions) {
     const auto start = std::chrono::steady_clock::now();
@@ -163,20 +163,21 @@ void Plan<T>::choose_by_timing() {
 
 template <typename T>
 void Plan<T>::run(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate,
-                  Execution execution, const Schedule& schedule) const {
+                  dense::Activation activation, Execution execution, const Schedule& schedule) const {
   const bool row_major = options_.layout == ActivationLayout::kRowMajor;
   const bool forward = options_.product == Product::kForward;
   if (row_major && execution == Execution::kSparse) {
-    forward ? dsd<T>(*w_, values, in, bias, out, accumulate, schedule)
+    forward ? dsd<T>(*w_, values, in, bias, out, accumulate, activation, schedule)
             : dsd_transposed<T>(*w_, values, in, out, accumulate, schedule);
     return;
   }
   // BF16 never comes here.
   if constexpr (!std::is_same_v<T, BFloat16>) {
     if (execution == Execution::kDense) {
-      dense_multiply<T>(options_.product, options_.layout, *w_, values, in, bias, out, accumulate);
+      dense_multiply<T>(options_.product, options_.layout, *w_, values, in, bias, out, accumulate,
+                        activation);
     } else {
-      forward ? dds_transposed<T>(in, *w_, values, bias, out, accumulate, schedule)
+      forward ? dds_transposed<T>(in, *w_, values, bias, out, accumulate, activation, schedule)
               : dds<T>(in, *w_, values, out, accumulate, schedule);
     }
   }
@@ -197,15 +198,18 @@ void Plan<T>::run_gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool ac
 }
 
 template <typename T>
-void Plan<T>::multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out,
-                       bool accumulate) const {
+void Plan<T>::multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate,
+                       dense::Activation activation) const {
   if (options_.product == Product::kGradWeight) {
     fail_usage("this plan is for the gradient of weights: call gradient()");
   }
   if (options_.product == Product::kGradInput && bias != nullptr) {
     fail_usage("the gradient of the input has no bias");
   }
-  run(values, in, bias, out, accumulate, execution_, schedule_);
+  if (options_.product == Product::kGradInput && activation != dense::Activation::kNone) {
+    fail_usage("the gradient of the input has no activation");
+  }
+  run(values, in, bias, out, accumulate, activation, execution_, schedule_);
 }
 
 template <typename T>

@@ -50,11 +50,11 @@ class Plan {
   // Chooses sparse or dense by the cost model for the blocks that are there now; allocates nothing.
   void renew();
 
-  // out = w in + bias (forward), out = w^T in (grad-input); token-major: out = in w^T + bias, out = in w.
-  // Plus out where `accumulate`. bias: of forward's outputs, or nullptr. Errors (usage): shapes that do not
-  // fit; a bias of grad-input; a plan for grad-weight.
-  void multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out,
-                bool accumulate = false) const;
+  // out = w in + bias (forward), out = w^T in (grad-input); token-major: out = in w^T + bias, out = in w. Plus
+  // out where `accumulate`; then, in forward, the activation. bias: of forward's outputs, or nullptr. Errors
+  // (usage): shapes that do not fit; a bias or an activation of grad-input; a plan for grad-weight.
+  void multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate = false,
+                dense::Activation activation = dense::Activation::kNone) const;
   // gradient = dy x^T (row-major) or dy^T x (token-major) at w's blocks, plus gradient where `accumulate`.
   // Errors (usage): shapes that do not fit; a plan for another product.
   void gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate = false) const;
@@ -74,7 +74,7 @@ class Plan {
   void prepare() const;
   void choose_by_timing();
   void run(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate,
-           Execution execution, const Schedule& schedule) const;
+           dense::Activation activation, Execution execution, const Schedule& schedule) const;
   void run_gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate, Execution execution) const;
 
   std::shared_ptr<const BsrPattern> w_;

@@ -134,13 +134,13 @@ TEST(Plan, SchedulesChangeNoBit) {
       std::vector<float> out(static_cast<std::size_t>(2 * (448 + 256) * n), 1.0F);
       float* to = out.data();
       dsd<float>(w, values.data(), {x.data(), 256, n}, nullptr, MatrixView<float>(to, 448, n), true,
-                 schedule);
+                 dense::Activation::kNone, schedule);
       to += 448 * n;
       dsd_transposed<float>(w, values.data(), {y.data(), 448, n}, MatrixView<float>(to, 256, n), false,
                             schedule);
       to += 256 * n;
       dds_transposed<float>({x.data(), n, 256}, w, values.data(), nullptr, MatrixView<float>(to, n, 448),
-                            false, schedule);
+                            false, dense::Activation::kGelu, schedule);
       to += 448 * n;
       dds<float>({y.data(), n, 448}, w, values.data(), MatrixView<float>(to, n, 256), true, schedule);
       return out;

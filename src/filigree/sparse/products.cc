@@ -31,12 +31,16 @@ const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, con
 
 // Fills in tokens, groups and scratch of `whole` (all tokens and groups) for each task, and runs it.
 template <typename T>
-void run_dds(kernels::DdsTask<T> whole, int block, const Schedule& schedule) {
+void run_dds(kernels::DdsTask<T> whole, int block, const Schedule& schedule,
+             dense::Activation activation = dense::Activation::kNone) {
   const kernels::DdsKernel<T> kernel = kernels::dds_kernel<T>(block);
   const std::int64_t step = kernels::whole_tiles(block);
   const std::int64_t groups = whole.last_group;
-  const Schedule parts = dds_parts(schedule, block, whole.tokens, groups, thread_count());
+  const dense::ActivationKernel<T> activate = dense::activation_kernel<T>(activation);
   const std::int64_t steps = (whole.tokens + step - 1) / step;
+  Schedule parts = dds_parts(schedule, block, whole.tokens, groups, thread_count());
+  // What an activation finds is still in the caches then.
+  if (activate != nullptr) parts.activation_parts = steps;
   parallel_tasks(parts.activation_parts * parts.group_parts, [&](std::int64_t index, int) {
     kernels::DdsTask<T> task = whole;
     const std::int64_t token_part = index / parts.group_parts;
@@ -52,6 +56,11 @@ void run_dds(kernels::DdsTask<T> whole, int block, const Schedule& schedule) {
     task.last_group = group_bound(task.blocks, groups, part + 1, parts.group_parts);
     task.scratch = scratch<Scratch::kKernel, T>(kernels::dds_scratch(block, task.x_columns));
     kernel(task);
+    if (activate == nullptr) return;
+    const std::int64_t first_output = task.first_group * block;
+    for (std::int64_t t = 0; t < task.tokens; ++t) {
+      activate(task.y + t * task.y_stride + first_output, task.last_group * block - first_output);
+    }
   });
 }
 
@@ -67,7 +76,8 @@ const T* refined_values(const Refinement& refinement, const T* values) {
 
 template <typename T>
 void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values, ConstPointer<T> bias,
-                    MatrixView<T> y, bool accumulate, const Schedule& schedule) {
+                    MatrixView<T> y, bool accumulate, dense::Activation activation,
+                    const Schedule& schedule) {
   check_view("dds_transposed", "x", x, y.rows, w.columns());
   check_view("dds_transposed", "y", y, y.rows, w.rows());
   if (y.rows == 0) return;
@@ -77,13 +87,14 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
     const PaddedBias<T> whole_bias(bias, w.rows(), padded.rows());
     const PaddedOutput<T> whole_y(y, y.rows, padded.rows(), accumulate);
     dds_transposed<T>(whole_x.view(), padded, values, whole_bias.data(), whole_y.view(), accumulate,
-                      schedule);
+                      activation, schedule);
     whole_y.finish();
     return;
   }
   if (!kernels::has_token_major(w.block())) {
     const Refinement& fine = w.refinement();
-    dds_transposed<T>(x, fine.pattern(), refined_values(fine, values), bias, y, accumulate, schedule);
+    dds_transposed<T>(x, fine.pattern(), refined_values(fine, values), bias, y, accumulate, activation,
+                      schedule);
     return;
   }
   const GroupedBlocks blocks = blocks_by_row(w);
@@ -102,7 +113,7 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
               .bias = bias,
               .accumulate = accumulate,
               .scratch = nullptr},
-             w.block(), schedule);
+             w.block(), schedule, activation);
 }
 
 template <typename T>
@@ -147,9 +158,9 @@ void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixVie
 }
 
 template void dds_transposed<float>(ConstView<float>, const BsrPattern&, const float*, const float*,
-                                    MatrixView<float>, bool, const Schedule&);
+                                    MatrixView<float>, bool, dense::Activation, const Schedule&);
 template void dds_transposed<double>(ConstView<double>, const BsrPattern&, const double*, const double*,
-                                     MatrixView<double>, bool, const Schedule&);
+                                     MatrixView<double>, bool, dense::Activation, const Schedule&);
 template void dds<float>(ConstView<float>, const BsrPattern&, const float*, MatrixView<float>, bool,
                          const Schedule&);
 template void dds<double>(ConstView<double>, const BsrPattern&, const double*, MatrixView<double>, bool,

@@ -11,6 +11,7 @@
 
 #include <type_traits>
 
+#include "filigree/dense/activation.h"
 #include "filigree/numerics/matrix_view.h"
 #include "filigree/sparse/bsr_pattern.h"
 #include "filigree/sparse/schedule.h"
@@ -23,10 +24,12 @@ using ConstView = MatrixView<const std::type_identity_t<T>>;
 template <typename T>
 using ConstPointer = const std::type_identity_t<T>*;
 
-// y = x W^T (+ bias) (+ y where `accumulate`): forward of a linear layer. bias: [out], or nullptr.
+// y = activation(x W^T (+ bias) (+ y where `accumulate`)): forward of a linear layer. bias: [out], or
+// nullptr.
 template <typename T>
 void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values, ConstPointer<T> bias,
-                    MatrixView<T> y, bool accumulate = false, const Schedule& schedule = {});
+                    MatrixView<T> y, bool accumulate = false,
+                    dense::Activation activation = dense::Activation::kNone, const Schedule& schedule = {});
 
 // dx = dy W (+ dx where `accumulate`): gradient of the input.
 template <typename T>

@@ -182,6 +182,16 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, s
   } while (begin < end);
 }
 
+// Complete sums become results; where those are stored in fewer bits, their panel is.
+template <typename T, typename Out>
+HWY_INLINE void Activate(const DsdTask<T>& task, std::int64_t rows, std::int64_t columns, std::int64_t stride,
+                         Out* y) {
+  if constexpr (sizeof(Out) == sizeof(float)) {
+    if (task.activation == nullptr) return;
+    for (std::int64_t r = 0; r < rows; ++r) task.activation(y + r * stride, columns);
+  }
+}
+
 // One panel of columns; y begins at its first column.
 template <class L, int kBlock, int kVectors, bool kTransposed, typename Out>
 void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
@@ -197,8 +207,11 @@ void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
       while (end < task.blocks.offsets[g + 1] && task.blocks.others[end] < part.limit) ++end;
       task.cursors[g] = static_cast<std::int32_t>(end);
     }
-    if (begin == end && !part.first) continue;
     Out* rows = y.data + g * kBlock * y.stride;
+    if (begin == end && !part.first) {
+      if (part.last) Activate(task, kBlock, columns, y.stride, rows);
+      continue;
+    }
     if (g + 1 < task.last_group) {
       for (std::int64_t r = kBlock; r < 2 * kBlock; ++r) {
         FILIGREE_UNROLL for (std::int64_t c = 0; c < kWidth; c += kLine) {
@@ -208,12 +221,14 @@ void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
     }
     if (columns == kWidth) {
       Group<L, kBlock, kVectors, kTransposed, Out>(part, g, begin, end, {rows, y.stride});
+      if (part.last) Activate(task, kBlock, columns, y.stride, rows);
       continue;
     }
     // Vectors that end behind the last column go through memory of our own.
     if (task.accumulate || !part.first) CopyRows(rows, y.stride, kBlock, columns, padded, kWidth);
     Group<L, kBlock, kVectors, kTransposed, Out>(part, g, begin, end, {padded, kWidth});
     CopyRows(padded, kWidth, kBlock, columns, rows, y.stride);
+    if (part.last) Activate(task, kBlock, columns, y.stride, rows);
   }
 }
 
@@ -260,7 +275,7 @@ void Dsd(const DsdTask<typename L::Element>& task) {
       if constexpr (sizeof(Element) == sizeof(float)) {
         AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part,
                                                     Output<Element>{y, task.y_stride}, panels.columns(p));
-      } else if (parts == 1) {
+      } else if (parts == 1 && task.activation == nullptr) {
         AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part,
                                                     Output<Element>{y, task.y_stride}, panels.columns(p));
       } else {

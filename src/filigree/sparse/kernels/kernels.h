@@ -36,6 +36,18 @@ struct SingleRuns {
   std::int64_t part_size;
 };
 
+// What products of T are summed in.
+template <typename T>
+struct SumType {
+  using Type = T;
+};
+template <>
+struct SumType<BFloat16> {
+  using Type = float;
+};
+template <typename T>
+using SumOf = typename SumType<T>::Type;
+
 // For each token t and each output group g in [first_group, last_group):
 //   y[t, g] = start + sum over the group's blocks q of x[t, others[q]] times block q,
 // where start is the bias, plus y[t, g] where `accumulate`. The sum runs in the order of blocks and, within
@@ -62,7 +74,7 @@ struct DdsTask {
 };
 
 // For each output group g in [first_group, last_group) and each column c:
-//   y[g, c] = start + sum over the group's blocks q of block q times x[others[q], c],
+//   y[g, c] = activation(start + sum over the group's blocks q of block q times x[others[q], c]),
 // where start is the bias, plus y[g, c] where `accumulate`. x and y are row-major. Sums run as in DdsTask;
 // for blocks of 1 by runs (see below), a few at a time. Which columns and groups one task holds changes no
 // bit.
@@ -88,6 +100,8 @@ struct DsdTask {
   std::int64_t cache_bytes;
   // dsd_scratch<T>(block, x_rows, cache_bytes) elements, aligned to 64 bytes.
   T* scratch;
+  // Of complete rows of sums, in place; or nullptr.
+  void (*activation)(SumOf<T>* sums, std::int64_t columns);
   // Where y is stored in fewer bits than sums: a panel of them, kPanelColumns for each row of the groups.
   float* sums;
   // last_group elements.

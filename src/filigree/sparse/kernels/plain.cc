@@ -47,6 +47,7 @@ void dsd(const DsdTask<T>& task) {
         for (std::int64_t c = 0; c < task.columns; ++c) y[c] += w[i * per_input] * x[c];
       }
     }
+    if (task.activation != nullptr) task.activation(y, task.columns);
   }
 }
 

@@ -125,6 +125,9 @@ void Runs(const DsdTask<float>& task, const Section& section, RowPrefetcher next
         hn::Store(total, d, sums + v * kLanes);
       }
     }
+    if constexpr (kLast) {
+      if (task.activation != nullptr) task.activation(y, section.columns);
+    }
   }
 }
 
