@@ -23,3 +23,12 @@
 // entry 0 stands for "not yet chosen", which chosen_isa() has excluded.
 #define FILIGREE_SIMD(kernel) \
   (::filigree::chosen_isa(), HWY_DISPATCH_TABLE(kernel)[hwy::GetChosenTarget().GetIndex()])
+
+// The same on AVX2, where the CPU has AVX-512: for kernels that would leave most of its lanes empty.
+#define FILIGREE_SIMD_AVX2(kernel)                                                                \
+  HWY_DISPATCH_TABLE(kernel)                                                                      \
+  [::filigree::chosen_isa() < ::filigree::Isa::kAvx512 ? hwy::GetChosenTarget().GetIndex() : [] { \
+    hwy::ChosenTarget avx2;                                                                       \
+    avx2.Update(HWY_AVX2);                                                                        \
+    return avx2.GetIndex();                                                                       \
+  }()]

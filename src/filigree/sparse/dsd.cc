@@ -28,7 +28,6 @@ const T* in_order(const BsrPattern& w, const T* values, std::span<const std::int
 // balanced by blocks.
 template <typename T>
 void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w, const Schedule& schedule) {
-  const kernels::DsdKernel<T> kernel = kernels::dsd_kernel<T>(w.block());
   // Plain loops, which serve double, take blocks in their own order.
   if (w.block() == 1 && std::is_same_v<T, float>) {
     const RunIndex& index = whole.transposed ? w.column_runs() : w.row_runs();
@@ -65,7 +64,7 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w, const Schedule& sch
       }
     }
     task.cursors = index_scratch(groups);
-    kernel(task);
+    kernels::dsd_kernel<T>(w.block(), task.columns)(task);
   });
 }
 

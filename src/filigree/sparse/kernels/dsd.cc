@@ -167,7 +167,9 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, s
   using Element = typename L::Element;
   constexpr bool kOneTile = kTileRows<kBlock, kVectors> >= kBlock;
   constexpr std::int64_t kBlockBytes = kBlock * kBlock * sizeof(Element);
-  constexpr std::int64_t kChunk = kChunkBytes < kBlockBytes ? 1 : kChunkBytes / kBlockBytes;
+  // Few columns wait for weights from memory, which come fastest one after another.
+  constexpr bool kStream = kVectors == 1 && !kManyRegisters;
+  constexpr std::int64_t kChunk = kStream || kChunkBytes < kBlockBytes ? 1 : kChunkBytes / kBlockBytes;
   const DsdTask<Element>& task = part.task;
   const Element* bias = part.first && task.bias != nullptr ? task.bias + g * kBlock : nullptr;
   bool zero = part.first && !task.accumulate;
@@ -357,6 +359,17 @@ DsdKernel<float> simd_dsd(int block) {
     case 16: return FILIGREE_SIMD(Dsd16);
     case 32: return FILIGREE_SIMD(Dsd32);
     default: return FILIGREE_SIMD(Dsd64);
+  }
+}
+
+DsdKernel<float> narrow_simd_dsd(int block) {
+  switch (block) {
+    case 2: return FILIGREE_SIMD_AVX2(Dsd2);
+    case 4: return FILIGREE_SIMD_AVX2(Dsd4);
+    case 8: return FILIGREE_SIMD_AVX2(Dsd8);
+    case 16: return FILIGREE_SIMD_AVX2(Dsd16);
+    case 32: return FILIGREE_SIMD_AVX2(Dsd32);
+    default: return FILIGREE_SIMD_AVX2(Dsd64);
   }
 }
 

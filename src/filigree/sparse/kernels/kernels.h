@@ -204,7 +204,7 @@ constexpr std::int64_t sdd_scratch(int block, std::int64_t columns, std::int64_t
 template <typename T>
 DdsKernel<T> dds_kernel(int block);
 template <typename T>
-DsdKernel<T> dsd_kernel(int block);
+DsdKernel<T> dsd_kernel(int block, std::int64_t columns);
 template <typename T>
 SddKernel<T> sdd_kernel(int block);
 
@@ -222,8 +222,9 @@ SddKernel<float> wide_sdd(int block);
 DdsKernel<float> narrow_dds(int block);
 SddKernel<float> narrow_sdd(int block);
 
-// Blocks of 2 and more, and of 1: vectors hold columns.
+// Blocks of 2 and more, and of 1: vectors hold columns. The narrow ones have 8 lanes; they give the same bits.
 DsdKernel<float> simd_dsd(int block);
+DsdKernel<float> narrow_simd_dsd(int block);
 // Only for a CPU with AVX512-BF16.
 DsdKernel<BFloat16> pair_dsd(int block);
 DsdKernel<float> single_dsd();
