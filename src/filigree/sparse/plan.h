@@ -50,9 +50,9 @@ class Plan {
   // Chooses sparse or dense by the cost model for the blocks that are there now; allocates nothing.
   void renew();
 
-  // out = w in + bias (forward), out = w^T in (grad-input); token-major: out = in w^T + bias, out = in w. Plus
-  // out where `accumulate`; then, in forward, the activation. bias: of forward's outputs, or nullptr. Errors
-  // (usage): shapes that do not fit; a bias or an activation of grad-input; a plan for grad-weight.
+  // out = w in + bias (forward), out = w^T in (grad-input); token-major: out = in w^T + bias, out = in w.
+  // Plus out where `accumulate`; then, in forward, the activation. bias: of forward's outputs, or nullptr.
+  // Errors (usage): shapes that do not fit; a bias or an activation of grad-input; a plan for grad-weight.
   void multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate = false,
                 dense::Activation activation = dense::Activation::kNone) const;
   // gradient = dy x^T (row-major) or dy^T x (token-major) at w's blocks, plus gradient where `accumulate`.

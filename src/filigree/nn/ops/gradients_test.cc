@@ -204,8 +204,8 @@ TEST(Gradients, EveryRegisteredOpIsAmongTheCases) {
            name.find("_grad") != std::string::npos;
   };
   // These refuse tensors that want a gradient, or take none.
-  const std::set<std::string> without{"bsr_from_dense", "bsr_move", "bsr_random", "bsr_to_dense", "bsr_trim",
-                                      "set_num_threads"};
+  const std::set<std::string> without{"bsr_from_dense", "bsr_move", "bsr_random",
+                                      "bsr_to_dense",   "bsr_trim", "set_num_threads"};
   std::set<std::string> registered;
   for (const c10::OperatorName& op : c10::Dispatcher::singleton().getAllOpNames()) {
     const std::string prefix = "filigree::";

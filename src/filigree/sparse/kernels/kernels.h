@@ -222,7 +222,8 @@ SddKernel<float> wide_sdd(int block);
 DdsKernel<float> narrow_dds(int block);
 SddKernel<float> narrow_sdd(int block);
 
-// Blocks of 2 and more, and of 1: vectors hold columns. The narrow ones have 8 lanes; they give the same bits.
+// Blocks of 2 and more, and of 1: vectors hold columns. The narrow ones have 8 lanes; they give the same
+// bits.
 DsdKernel<float> simd_dsd(int block);
 DsdKernel<float> narrow_simd_dsd(int block);
 // Only for a CPU with AVX512-BF16.
