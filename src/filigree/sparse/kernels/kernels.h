@@ -193,11 +193,11 @@ constexpr std::int64_t dsd_scratch(int block, std::int64_t x_rows, std::int64_t 
 
 // Tokens that an sdd kernel copies at a time: as many as leave a block's share of both sides in L1.
 constexpr std::int64_t kSddChunk = 128;
-// Features of dy that are copied at a time: a cache line of each token, where tokens are rows.
-constexpr std::int64_t kSddFeatures = 16;
+// Features of dy that are copied at a time: cache lines of each token, where tokens are rows.
+constexpr std::int64_t sdd_features(int block) { return block >= 8 ? 64 : 16; }
 // Copies of the task's columns of x, and of some features of dy.
 constexpr std::int64_t sdd_scratch(int block, std::int64_t columns, std::int64_t chunk) {
-  return (columns * block + kSddFeatures) * chunk;
+  return (columns * block + sdd_features(block)) * chunk;
 }
 
 // The kernels for the instruction set in use.

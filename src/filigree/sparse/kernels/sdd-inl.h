@@ -26,14 +26,14 @@ HWY_INLINE std::int64_t LowerBound(const std::int32_t* others, std::int64_t begi
   return begin;
 }
 
-// For each chunk of tokens: copies the task's columns of x (they stay in L2), and a cache line's width of dy
-// at a time (it stays in L1), and calls blocks(tokens, begin, end, dy, x, accumulate) for each group.
+// For each chunk of tokens: copies the task's columns of x (they stay in L2), and a few features of dy
+// at a time, and calls blocks(tokens, begin, end, dy, x, accumulate) for each group.
 // pack(side, first feature, last feature, first token, tokens, to) makes [group][...] of so many floats for
 // each group as padded(tokens) * kBlock.
 template <int kBlock, class Padded, class Pack, class Blocks>
 HWY_INLINE void ForEachGroup(const SddTask<float>& task, const Padded& padded, const Pack& pack,
                              const Blocks& blocks) {
-  constexpr std::int64_t kGroups = kSddFeatures / kBlock;
+  constexpr std::int64_t kGroups = sdd_features(kBlock) / kBlock;
   for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     const std::int32_t* offsets = task.blocks.offsets + g;
     for (int side = 0; side < 2; ++side) {

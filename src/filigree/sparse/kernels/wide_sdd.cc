@@ -26,20 +26,23 @@ void Sdd(const SddTask<float>& task) {
 
 // Both sides are copied into [group][token][block].
 
-// From rows of tokens, a cache line of each at a time: whole rows are often a power of two apart.
+// From rows of tokens, a few cache lines of each at a time: whole rows are often a power of two apart.
 template <int kBlock>
 void PackTokens(const SddSide<float>& side, std::int64_t first, std::int64_t last, std::int64_t first_token,
                 std::int64_t tokens, float* to) {
   constexpr std::int64_t kLine = kCacheLine / 4;
-  // How many elements ahead lines are fetched, for the next but one pass over the rows.
-  constexpr std::int64_t kAhead = 2 * kLine;
+  constexpr std::int64_t kStrip = sdd_features(kBlock);
+  constexpr std::int64_t kAheadRows = 16;
   const Side<kBlock> d;
-  for (std::int64_t line = first; line < last; line += kLine) {
-    const std::int64_t end = line + kLine < last ? line + kLine : last;
+  for (std::int64_t strip = first; strip < last; strip += kStrip) {
+    const std::int64_t end = strip + kStrip < last ? strip + kStrip : last;
     const float* row = side.at(0, first_token);
     for (std::int64_t t = 0; t < tokens; ++t, row += side.stride) {
-      __builtin_prefetch(row + line + kAhead, 0, 3);
-      for (std::int64_t f = line; f < end; f += kBlock) {
+      // Behind the last row come the first ones of the next strip.
+      const float* const ahead =
+          row + kAheadRows * side.stride + (t + kAheadRows < tokens ? 0 : kStrip - tokens * side.stride);
+      for (std::int64_t f = strip; f < end; f += kLine) __builtin_prefetch(ahead + f, 0, 2);
+      for (std::int64_t f = strip; f < end; f += kBlock) {
         float* place = to + (f - first) * tokens + t * kBlock;
         FILIGREE_UNROLL for (int v = 0; v < kSideVectors<kBlock>; ++v) {
           hn::Store(hn::LoadU(d, row + f + v * kSideLanes<kBlock>), d, place + v * kSideLanes<kBlock>);
@@ -59,6 +62,10 @@ void PackFeatures(const SddSide<float>& side, std::int64_t first, std::int64_t l
     for (std::int64_t f = 0; f < kBlock; f += kSquare) {
       const float* rows = side.at(group + f, first_token);
       for (std::int64_t t = 0; t < whole; t += kSquare) {
+        // The next group is wanted soon.
+        for (std::int64_t i = 0; i < kSquare; ++i) {
+          __builtin_prefetch(rows + (i + kBlock) * side.stride + t, 0, 2);
+        }
         TransposeSquare<Side<kBlock>, false>(rows + t, side.stride, to + t * kBlock + f, kBlock);
       }
       for (std::int64_t t = whole; t < tokens; ++t) {
