@@ -43,7 +43,14 @@ MatrixView<const T> densified(const BsrPattern& w, const T* values) {
     const std::int64_t last = std::min(w.rows(), first + w.block());
     std::fill(dense + first * columns, dense + last * columns, T{0});
     for_each_line(w, r, [&](std::int64_t place, std::int64_t row, std::int64_t column, std::int64_t count) {
-      std::copy_n(values + place, count, dense + row * columns + column);
+      const T* const from = values + place;
+      T* const to = dense + row * columns + column;
+      // In lines of one element a call for each would cost more than all else.
+      if (count == 1) {
+        *to = *from;
+      } else {
+        std::copy_n(from, count, to);
+      }
     });
   });
   return MatrixView<const T>(dense, w.rows(), columns);
@@ -119,8 +126,13 @@ void dense_gradient(ActivationLayout layout, ConstView<T> dy, ConstView<T> x, co
     }
     for_each_line(w, r, [&](std::int64_t place, std::int64_t row, std::int64_t column, std::int64_t count) {
       const T* const found = dense + row * columns + column;
-      for (std::int64_t j = 0; j < count; ++j) {
-        gradient[place + j] = (accumulate ? gradient[place + j] : T{0}) + found[j];
+      T* const to = gradient + place;
+      if (accumulate) {
+        for (std::int64_t j = 0; j < count; ++j) to[j] += found[j];
+      } else if (count == 1) {
+        *to = *found;
+      } else {
+        std::copy_n(found, count, to);
       }
     });
   });
