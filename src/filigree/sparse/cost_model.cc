@@ -13,69 +13,95 @@ constexpr auto kGradWeight = Product::kGradWeight;
 constexpr auto kRowMajor = ActivationLayout::kRowMajor;
 constexpr auto kTokenMajor = ActivationLayout::kTokenMajor;
 
-// Shares of the peak that kernels reach on operands within the caches, for each of kBlockSizes.
-struct KernelRates {
+// What kernels cost one thread, in operations at the peak (of FP32 multiply-adds): fitted to measurements by
+// bench/sparse/fit_cost_model.py. For each of kBlockSizes: the share of the peak that the multiply-adds
+// themselves reach, and what each value costs besides (to be read, put in another order, or written). Then
+// what a byte of the activations costs, and a call.
+struct KernelCost {
   bool avx512;  // or AVX2
   Product product;
   ActivationLayout layout;
   double shares[std::size(kBlockSizes)];
+  double value[std::size(kBlockSizes)];
+  double activation_byte;
+  double call;
 };
 
-constexpr KernelRates kFloatRates[] = {
-    {true, kForward, kRowMajor, {0.57, 0.75, 0.91, 0.92, 0.88, 0.88, 0.88}},
-    {true, kGradInput, kRowMajor, {0.50, 0.62, 0.80, 0.86, 0.88, 0.88, 0.88}},
-    {true, kGradWeight, kRowMajor, {0.34, 0.30, 0.77, 0.79, 0.80, 0.75, 0.75}},
-    {true, kForward, kTokenMajor, {0.32, 0.30, 0.68, 0.66, 0.78, 0.75, 0.75}},
-    {true, kGradInput, kTokenMajor, {0.32, 0.30, 0.68, 0.62, 0.78, 0.75, 0.75}},
-    {true, kGradWeight, kTokenMajor, {0.30, 0.28, 0.62, 0.68, 0.75, 0.72, 0.72}},
-    {false, kForward, kRowMajor, {0.33, 0.45, 0.67, 0.62, 0.54, 0.54, 0.54}},
-    {false, kGradInput, kRowMajor, {0.33, 0.40, 0.52, 0.52, 0.54, 0.54, 0.54}},
-    {false, kGradWeight, kRowMajor, {0.16, 0.15, 0.50, 0.50, 0.51, 0.48, 0.48}},
-    {false, kForward, kTokenMajor, {0.25, 0.23, 0.50, 0.50, 0.55, 0.52, 0.52}},
-    {false, kGradInput, kTokenMajor, {0.25, 0.23, 0.50, 0.50, 0.55, 0.52, 0.52}},
-    {false, kGradWeight, kTokenMajor, {0.16, 0.15, 0.48, 0.48, 0.52, 0.48, 0.48}},
+// clang-format off
+constexpr KernelCost kKernelCosts[] = {
+    {true, kForward, kRowMajor,
+     {0.49, 0.89, 1.07, 0.98, 0.97, 0.9, 0.9}, {25, 38, 14, 0, 7.6, 5.6, 5.6}, 7.2, 740000},
+    {true, kGradInput, kRowMajor,
+     {0.56, 0.71, 0.96, 0.98, 0.94, 0.83, 0.83}, {200, 54, 20, 20, 10, 9.2, 9.2}, 6, 850000},
+    {true, kGradWeight, kRowMajor,
+     {0.52, 0.47, 0.96, 0.97, 1.03, 0.96, 0.96}, {140, 380, 34, 18, 14, 64, 64}, 9.2, 790000},
+    {true, kForward, kTokenMajor,
+     {0.53, 0.49, 0.86, 0.82, 0.98, 0.94, 0.94}, {110, 290, 20, 60, 45, 130, 130}, 4.6, 450000},
+    {true, kGradInput, kTokenMajor,
+     {0.45, 0.44, 0.98, 0.74, 0.82, 0.89, 0.89}, {460, 600, 170, 47, 28, 87, 87}, 3.8, 120000},
+    {true, kGradWeight, kTokenMajor,
+     {0.52, 0.47, 0.94, 0.93, 1.0, 0.95, 0.95}, {140, 380, 33, 13, 10, 57, 57}, 8.9, 170000},
+    {false, kForward, kRowMajor,
+     {0.65, 0.77, 0.95, 0.9, 0.95, 0.92, 0.92}, {51, 46, 23, 13, 17, 14, 14}, 6.3, 450000},
+    {false, kGradInput, kRowMajor,
+     {0.6, 0.54, 0.86, 0.59, 0.73, 0.66, 0.66}, {220, 63, 33, 30, 25, 14, 14}, 4.4, 360000},
+    {false, kGradWeight, kRowMajor,
+     {0.46, 0.43, 0.84, 0.97, 1.02, 0.98, 0.98}, {120, 370, 28, 19, 16, 72, 72}, 10, 760000},
+    {false, kForward, kTokenMajor,
+     {0.49, 0.44, 0.45, 0.65, 0.88, 0.92, 0.92}, {120, 290, 19, 69, 55, 140, 140}, 4.2, 190000},
+    {false, kGradInput, kTokenMajor,
+     {0.4, 0.4, 0.4, 0.47, 0.73, 0.75, 0.75}, {440, 560, 100, 51, 37, 94, 94}, 0.43, 58000},
+    {false, kGradWeight, kTokenMajor,
+     {0.47, 0.42, 0.81, 0.97, 1.02, 1.04, 1.04}, {120, 370, 28, 14, 14, 67, 67}, 9.3, 91000},
 };
+// clang-format on
 
 // Plain loops, against the peak of the instruction set that the compiler was given.
 constexpr double kPlainShare = 0.15;
 // Products of BF16 pairs do twice the operations of FP32.
 constexpr double kPairs = 2;
+// Threads share what memory gives.
+constexpr double kMemoryByte = 5;
 
-// What OpenBLAS reaches of the peak with so many samples.
+// A dense product: the share of the peak that OpenBLAS reaches with so many samples (of the gradient of the
+// weights: that are summed over).
 struct DenseRate {
   double samples;
-  double share;
+  double multiply;
+  double gradient;
 };
-constexpr DenseRate kDenseRates[] = {{1, 0.05}, {4, 0.15}, {16, 0.36}, {64, 0.72}, {512, 0.86}};
+constexpr DenseRate kDenseRates[] = {
+    {1, 1.0, 1.0}, {4, 0.21, 1.0}, {16, 0.49, 0.90}, {64, 0.72, 0.85}, {512, 0.84, 0.86}};
+// What a byte of the dense copy costs, and, for each of kBlockSizes, a value that is put there (of the
+// gradient: taken from there).
+constexpr double kDenseByte = 8;
+constexpr double kDenseValue[] = {310, 235, 120, 68, 50, 40, 40};
+static_assert(std::size(kDenseValue) == std::size(kBlockSizes));
 
-// Operations that the peak does while a byte moves: to and from memory, and where it stays in a cache that
-// all cores share.
-constexpr double kMemoryByte = 5;
-constexpr double kCacheByte = 1;
+std::ptrdiff_t block_index(const BsrPattern& w) {
+  return std::find(std::begin(kBlockSizes), std::end(kBlockSizes), w.block()) - std::begin(kBlockSizes);
+}
 
-double kernel_share(const BsrPattern& w, const Workload& workload) {
+const KernelCost& kernel_cost(const Workload& workload) {
   const bool avx512 = workload.isa >= Isa::kAvx512;
-  if (workload.isa == Isa::kPortable || workload.element_bytes == 8) return kPlainShare;
-  const auto* const block = std::find(std::begin(kBlockSizes), std::end(kBlockSizes), w.block());
-  for (const KernelRates& rates : kFloatRates) {
-    if (rates.avx512 != avx512 || rates.product != workload.product || rates.layout != workload.layout)
-      continue;
-    const double share = rates.shares[block - std::begin(kBlockSizes)];
-    const bool pairs = workload.element_bytes == 2 && workload.isa == Isa::kAvx512Bf16 && w.block() > 1;
-    return pairs ? kPairs * share : share;
-  }
-  return kPlainShare;
+  return *std::find_if(std::begin(kKernelCosts), std::end(kKernelCosts), [&](const KernelCost& cost) {
+    return cost.avx512 == avx512 && cost.product == workload.product && cost.layout == workload.layout;
+  });
 }
 
 // Between the table's rows, linear in the logarithm.
-double dense_share(double samples) {
+double dense_share(const Workload& workload) {
+  const auto samples = static_cast<double>(workload.samples);
+  const auto share = [&](const DenseRate& rate) {
+    return workload.product == kGradWeight ? rate.gradient : rate.multiply;
+  };
   const auto* const last = std::end(kDenseRates) - 1;
-  if (samples >= last->samples) return last->share;
+  if (samples >= last->samples) return share(*last);
   const auto* upper = std::begin(kDenseRates) + 1;
   while (upper->samples < samples) ++upper;
   const auto* const lower = upper - 1;
   const double part = std::log(samples / lower->samples) / std::log(upper->samples / lower->samples);
-  return lower->share + part * (upper->share - lower->share);
+  return share(*lower) + part * (share(*upper) - share(*lower));
 }
 
 }  // namespace
@@ -97,15 +123,20 @@ Cost estimate_cost(const BsrPattern& w, const Workload& workload) {
   Cost cost;
   cost.flops = 2 * values * samples;
   cost.bytes = values * element + index + activations;
-  const double arithmetic = 2 * values * filled / kernel_share(w, workload);
-  cost.sparse = std::max(arithmetic / threads, kMemoryByte * (values * element + index)) +
-                kCacheByte * activations / threads;
+  const KernelCost& kernel = kernel_cost(workload);
+  const std::ptrdiff_t block = block_index(w);
+  const bool plain = workload.isa == Isa::kPortable || workload.element_bytes == 8;
+  const bool pairs = workload.element_bytes == 2 && workload.isa == Isa::kAvx512Bf16 && w.block() > 1;
+  const double share = plain ? kPlainShare : pairs ? kPairs * kernel.shares[block] : kernel.shares[block];
+  const double work =
+      2 * values * filled / share + values * kernel.value[block] + activations * kernel.activation_byte;
+  cost.sparse = std::max(work / threads, kMemoryByte * (values * element + index)) + kernel.call;
 
   // FP64 has half the lanes.
   const double dense_arithmetic =
-      2 * rows * columns * samples / dense_share(samples) * (element == 8 ? 2 : 1);
-  // The dense copy is written and read once; so is a dense gradient.
-  cost.dense = dense_arithmetic / threads + 2 * kCacheByte * rows * columns * element;
+      2 * rows * columns * samples / dense_share(workload) * (element == 8 ? 2 : 1);
+  cost.dense =
+      (dense_arithmetic + values * kDenseValue[block]) / threads + kDenseByte * rows * columns * element;
   return cost;
 }
 

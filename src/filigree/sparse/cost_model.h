@@ -30,8 +30,9 @@ struct Cost {
   double dense = 0;   // by a dense product, with the dense copy of the weights (or of their gradient)
 };
 
-// Rates of kernels and of OpenBLAS were measured on Zen 4 (AVX-512) and Zen 3 (AVX2); what is modelled is the
-// number of operations, the vectors that samples fill, the bytes moved and the parts that threads take.
+// Constants were fitted to times measured on Zen 4, with AVX-512 and held to AVX2; what is modelled is the
+// number of operations, the vectors that samples fill, the values and activations moved and the threads that
+// share them.
 Cost estimate_cost(const BsrPattern& w, const Workload& workload);
 
 }  // namespace filigree::sparse
