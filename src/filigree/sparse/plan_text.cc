@@ -104,7 +104,7 @@ std::string Plan<T>::explain(double peak) const {
   if (options_.product == Product::kGradWeight) {
     text +=
         fmt::format("{} tokens at a time; threads share ranges of block columns with equally many blocks\n",
-                    std::min<std::int64_t>(kernels::kSddChunk, options_.samples));
+                    std::min<std::int64_t>(kernels::sdd_chunk(w.block()), options_.samples));
     return text;
   }
   if (row_major) {

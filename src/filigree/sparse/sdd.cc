@@ -39,7 +39,7 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
     return;
   }
   const kernels::SddKernel<T> kernel = kernels::sdd_kernel<T>(w.block());
-  const std::int64_t chunk = std::min(kernels::kSddChunk, (tokens + 15) / 16 * 16);
+  const std::int64_t chunk = std::min(kernels::sdd_chunk(w.block()), (tokens + 15) / 16 * 16);
   const std::int64_t columns = w.block_columns();
   const std::int64_t fit = std::max<std::int64_t>(
       1, l2_cache_bytes() / 2 / (w.block() * chunk * static_cast<std::int64_t>(sizeof(T))));

@@ -191,8 +191,9 @@ constexpr std::int64_t dsd_scratch(int block, std::int64_t x_rows, std::int64_t 
                   std::min(kPanelColumns * x_rows, cache_bytes / static_cast<std::int64_t>(sizeof(T))));
 }
 
-// Tokens that an sdd kernel copies at a time: as many as leave a block's share of both sides in L1.
-constexpr std::int64_t kSddChunk = 128;
+// Tokens that an sdd kernel copies at a time: few enough that what is copied next fits into L2 as well, and
+// for small blocks, whose sums are not in registers for long, more.
+constexpr std::int64_t sdd_chunk(int block) { return block >= 8 ? 64 : 128; }
 // Features of dy that are copied at a time: cache lines of each token, where tokens are rows.
 constexpr std::int64_t sdd_features(int block) { return block >= 8 ? 64 : 16; }
 // Copies of the task's columns of x, and of some features of dy.

@@ -26,6 +26,14 @@ HWY_INLINE std::int64_t LowerBound(const std::int32_t* others, std::int64_t begi
   return begin;
 }
 
+// To fetch a part of a side that is copied soon.
+HWY_INLINE RowPrefetcher Fetcher(const SddSide<float>& side, std::int64_t first, std::int64_t features,
+                                 std::int64_t first_token, std::int64_t tokens, std::int64_t steps) {
+  const float* const from = side.at(first, first_token);
+  return side.rows_are_features ? RowPrefetcher(from, side.stride, tokens, features, steps)
+                                : RowPrefetcher(from, side.stride, features, tokens, steps);
+}
+
 // For each chunk of tokens: copies the task's columns of x (they stay in L2), and a few features of dy
 // at a time, and calls blocks(tokens, begin, end, dy, x, accumulate) for each group.
 // pack(side, first feature, last feature, first token, tokens, to) makes [group][...] of so many floats for
@@ -53,12 +61,26 @@ HWY_INLINE void ForEachGroup(const SddTask<float>& task, const Padded& padded, c
     const std::int64_t tokens = left < task.chunk ? left : task.chunk;
     pack(task.x, task.first_column * kBlock, task.last_column * kBlock, first, tokens, x);
     const std::int64_t group_floats = padded(tokens) * kBlock;
+    const std::int64_t behind = first + tokens;
+    const std::int64_t tokens_behind = left - tokens < task.chunk ? left - tokens : task.chunk;
+    RowPrefetcher next_x =
+        Fetcher(task.x, task.first_column * kBlock, (task.last_column - task.first_column) * kBlock, behind,
+                tokens_behind, task.last_group - task.first_group);
+    RowPrefetcher next_dy = Fetcher(task.dy, 0, 0, 0, 0, 1);
     for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
       const std::int64_t copied = (g - task.first_group) % kGroups;
       if (copied == 0) {
         const std::int64_t last = g + kGroups < task.last_group ? g + kGroups : task.last_group;
         pack(task.dy, g * kBlock, last * kBlock, first, tokens, dy);
+        // The next features, or the first ones of the next chunk.
+        const bool wraps = last == task.last_group;
+        const std::int64_t then = wraps ? task.first_group : last;
+        const std::int64_t end = then + kGroups < task.last_group ? then + kGroups : task.last_group;
+        next_dy = Fetcher(task.dy, then * kBlock, (end - then) * kBlock, wraps ? behind : first,
+                          wraps ? tokens_behind : tokens, last - g);
       }
+      next_dy.step();
+      next_x.step();
       const std::int64_t begin = task.bounds[2 * (g - task.first_group)];
       const std::int64_t end = task.bounds[2 * (g - task.first_group) + 1];
       if (begin == end) continue;
