@@ -49,6 +49,127 @@ void ToBFloat16(const float* from, std::int64_t count, BFloat16* to) {
   for (; i < count; ++i) to[i] = BFloat16(from[i]);
 }
 
+// decode_float(), lane by lane.
+template <class T>
+hn::Vec<Words> Decode(hn::Vec<Words> codes) {
+  constexpr FloatFormat kFormat = T::kFormat;
+  const Words words;
+  const hn::RebindToFloat<Words> floats;
+  const auto set = [&](std::uint32_t bits) { return hn::Set(words, bits); };
+  const auto magnitude = hn::And(codes, set(kFormat.magnitude_mask()));
+  const auto sign = hn::ShiftLeft<32 - kFormat.bits()>(hn::Xor(codes, magnitude));
+  const auto shifted = hn::ShiftLeft<kFormat.shift()>(magnitude);
+  // Units of the smallest one: the product is exact, and no denormal.
+  const auto count = hn::ConvertTo(floats, hn::BitCast(hn::RebindToSigned<Words>(), magnitude));
+  constexpr std::uint32_t kUnit =
+      kFormat.smallest_normal() - (static_cast<std::uint32_t>(kFormat.fraction_bits) << 23);
+  const auto subnormal = hn::BitCast(words, hn::Mul(count, hn::BitCast(floats, set(kUnit))));
+  const auto finite = hn::IfThenElse(hn::Gt(magnitude, set(kFormat.fraction_mask())),
+                                     hn::Add(shifted, set(kFormat.rebase())), subnormal);
+  const auto infinite = hn::Or(shifted, set(0x7F800000U));
+  constexpr std::uint32_t kBelowNan =
+      kFormat.has_infinity ? kFormat.top_exponent() : kFormat.largest_finite();
+  const auto special =
+      hn::IfThenElse(hn::Gt(magnitude, set(kBelowNan)), hn::Or(infinite, set(0x400000U)), infinite);
+  return hn::Or(sign, hn::IfThenElse(hn::Gt(magnitude, set(kFormat.largest_finite())), special, finite));
+}
+
+// encode_float(), lane by lane. `too_large` is what overflows become.
+template <class T>
+hn::Vec<Words> Encode(hn::Vec<Words> bits, hn::Vec<Words> too_large) {
+  constexpr FloatFormat kFormat = T::kFormat;
+  const Words words;
+  const hn::RebindToFloat<Words> floats;
+  const auto set = [&](std::uint32_t value) { return hn::Set(words, value); };
+  const auto magnitude = hn::And(bits, set(0x7FFFFFFFU));
+  const auto sign = hn::ShiftRight<32 - kFormat.bits()>(hn::Xor(bits, magnitude));
+  const auto rebased = hn::Sub(magnitude, set(kFormat.rebase()));
+  const auto odd = hn::And(hn::ShiftRight<kFormat.shift()>(rebased), set(1U));
+  constexpr std::uint32_t kBelowHalf = (1U << (kFormat.shift() - 1)) - 1;
+  const auto normal = hn::ShiftRight<kFormat.shift()>(hn::Add(rebased, hn::Add(odd, set(kBelowHalf))));
+  // A sum whose last place is the smallest subnormal: the addition rounds. Denormals of FP32 give zero,
+  // whether the processor sees them or not.
+  constexpr std::uint32_t kAnchor =
+      kFormat.smallest_normal() + (static_cast<std::uint32_t>(kFormat.shift()) << 23);
+  const auto sum = hn::Add(hn::BitCast(floats, magnitude), hn::BitCast(floats, set(kAnchor)));
+  const auto subnormal = hn::Sub(hn::BitCast(words, sum), set(kAnchor));
+  const auto code = hn::IfThenElse(hn::Lt(magnitude, set(kFormat.smallest_normal())), subnormal, normal);
+  const auto finite = hn::IfThenElse(hn::Gt(code, set(kFormat.largest_finite())), too_large, code);
+  const auto payload = hn::And(hn::ShiftRight<kFormat.shift()>(bits), set(kFormat.fraction_mask()));
+  const auto nan = kFormat.has_infinity ? hn::Or(payload, set(kFormat.top_exponent() | kFormat.quiet_bit()))
+                                        : set(kFormat.magnitude_mask());
+  return hn::Or(sign, hn::IfThenElse(hn::Gt(magnitude, set(0x7F800000U)), nan, finite));
+}
+
+template <class T>
+using CodesOf = hn::Rebind<typename T::Bits, Words>;
+
+template <class T>
+hn::Vec<Words> LoadDecoded(const T* from) {
+  const auto codes = hn::LoadU(CodesOf<T>(), reinterpret_cast<const typename T::Bits*>(from));
+  return Decode<T>(hn::PromoteTo(Words(), codes));
+}
+
+template <class T>
+void FromSmall(const T* from, std::int64_t count, float* to) {
+  const Words words;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(words));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    hn::StoreU(LoadDecoded(from + i), words, reinterpret_cast<std::uint32_t*>(to + i));
+  }
+  for (; i < count; ++i) to[i] = static_cast<float>(from[i]);
+}
+
+template <class T>
+void FromSmallToBFloat16(const T* from, std::int64_t count, BFloat16* to) {
+  const Halves halves;
+  const hn::RebindToSigned<Words> numbers;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(Words()));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto upper = hn::BitCast(numbers, hn::ShiftRight<16>(LoadDecoded(from + i)));
+    hn::StoreU(hn::DemoteTo(halves, upper), halves, reinterpret_cast<std::uint16_t*>(to + i));
+  }
+  for (; i < count; ++i) to[i] = BFloat16(static_cast<float>(from[i]));
+}
+
+template <class T>
+void ToSmall(const float* from, std::int64_t count, T* to, Overflow overflow) {
+  const Words words;
+  const CodesOf<T> codes;
+  const hn::RebindToSigned<Words> numbers;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(words));
+  const auto too_large = hn::Set(words, T::kFormat.overflow_code(overflow));
+  std::int64_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    const auto bits = hn::LoadU(words, reinterpret_cast<const std::uint32_t*>(from + i));
+    // Codes fit: no saturation.
+    const auto encoded = hn::BitCast(numbers, Encode<T>(bits, too_large));
+    hn::StoreU(hn::DemoteTo(codes, encoded), codes, reinterpret_cast<typename T::Bits*>(to + i));
+  }
+  for (; i < count; ++i) to[i] = T(from[i], overflow);
+}
+
+void FromFloat16(const Float16* from, std::int64_t count, float* to) { FromSmall(from, count, to); }
+void FromE4M3(const Float8E4M3* from, std::int64_t count, float* to) { FromSmall(from, count, to); }
+void FromE5M2(const Float8E5M2* from, std::int64_t count, float* to) { FromSmall(from, count, to); }
+void FromE4M3ToBFloat16(const Float8E4M3* from, std::int64_t count, BFloat16* to) {
+  FromSmallToBFloat16(from, count, to);
+}
+void FromE5M2ToBFloat16(const Float8E5M2* from, std::int64_t count, BFloat16* to) {
+  FromSmallToBFloat16(from, count, to);
+}
+void ToFloat16(const float* from, std::int64_t count, Float16* to) {
+  ToSmall(from, count, to, Float16::kOverflow);
+}
+void ToE4M3(const float* from, std::int64_t count, Float8E4M3* to, Overflow overflow) {
+  ToSmall(from, count, to, overflow);
+}
+void ToE5M2(const float* from, std::int64_t count, Float8E5M2* to, Overflow overflow) {
+  ToSmall(from, count, to, overflow);
+}
+
 }  // namespace
 }  // namespace filigree::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -59,6 +180,14 @@ namespace {
 
 HWY_EXPORT(FromBFloat16);
 HWY_EXPORT(ToBFloat16);
+HWY_EXPORT(FromFloat16);
+HWY_EXPORT(ToFloat16);
+HWY_EXPORT(FromE4M3);
+HWY_EXPORT(FromE4M3ToBFloat16);
+HWY_EXPORT(ToE4M3);
+HWY_EXPORT(FromE5M2);
+HWY_EXPORT(FromE5M2ToBFloat16);
+HWY_EXPORT(ToE5M2);
 
 }  // namespace
 
@@ -66,6 +195,22 @@ void cast(const BFloat16* from, std::int64_t count, float* to) {
   FILIGREE_SIMD(FromBFloat16)(from, count, to);
 }
 void cast(const float* from, std::int64_t count, BFloat16* to) { FILIGREE_SIMD(ToBFloat16)(from, count, to); }
+void cast(const Float16* from, std::int64_t count, float* to) { FILIGREE_SIMD(FromFloat16)(from, count, to); }
+void cast(const float* from, std::int64_t count, Float16* to) { FILIGREE_SIMD(ToFloat16)(from, count, to); }
+void cast(const Float8E4M3* from, std::int64_t count, float* to) { FILIGREE_SIMD(FromE4M3)(from, count, to); }
+void cast(const Float8E4M3* from, std::int64_t count, BFloat16* to) {
+  FILIGREE_SIMD(FromE4M3ToBFloat16)(from, count, to);
+}
+void cast(const float* from, std::int64_t count, Float8E4M3* to, Overflow overflow) {
+  FILIGREE_SIMD(ToE4M3)(from, count, to, overflow);
+}
+void cast(const Float8E5M2* from, std::int64_t count, float* to) { FILIGREE_SIMD(FromE5M2)(from, count, to); }
+void cast(const Float8E5M2* from, std::int64_t count, BFloat16* to) {
+  FILIGREE_SIMD(FromE5M2ToBFloat16)(from, count, to);
+}
+void cast(const float* from, std::int64_t count, Float8E5M2* to, Overflow overflow) {
+  FILIGREE_SIMD(ToE5M2)(from, count, to, overflow);
+}
 
 }  // namespace filigree
 #endif
