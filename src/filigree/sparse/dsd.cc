@@ -4,7 +4,7 @@
 
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
-#include "filigree/numerics/cast.h"
+#include "filigree/sparse/converted.h"
 #include "filigree/sparse/padding.h"
 #include "filigree/sparse/product_parts.h"
 #include "filigree/sparse/run_index.h"
@@ -115,57 +115,9 @@ const BFloat16* zipped_rows(const BsrPattern& w, const BFloat16* values) {
   return zipped;
 }
 
-// Whether kernels take pairs of BF16 as they are stored.
 template <typename T>
-bool has_kernel(const BsrPattern& w) {
-  if constexpr (std::is_same_v<T, BFloat16>) return w.block() > 1 && chosen_isa() == Isa::kAvx512Bf16;
-  return true;
-}
-
-// Rows of a matrix, converted.
-template <typename From, typename To>
-void cast_rows(ConstView<From> from, MatrixView<To> to) {
-  constexpr std::int64_t kRowsPerTask = 64;
-  parallel_chunks(from.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t r = begin; r < end; ++r) cast(from.row(r), from.columns, to.row(r));
-  });
-}
-
-// A product of floats in place of one that has no kernel, some columns at a time.
-// product(values, x, bias, y) of float computes it.
-template <typename T, class Product>
-void through_floats(const BsrPattern& w, const T* values, ConstView<T> x, const T* bias, MatrixView<T> y,
-                    bool accumulate, const Product& product) {
-  const std::int64_t most = kernels::kPanelColumns * thread_count();
-  constexpr std::int64_t kValuesPerTask = 1 << 14;
-  auto* const numbers = scratch<Scratch::kFloatValues, float>(w.value_capacity() + y.rows);
-  parallel_chunks(w.value_count(), kValuesPerTask, [&](std::int64_t begin, std::int64_t end) {
-    cast(values + begin, end - begin, numbers + begin);
-  });
-  float* const biases = bias == nullptr ? nullptr : numbers + w.value_capacity();
-  if (bias != nullptr) cast(bias, y.rows, biases);
-  auto* const copy =
-      scratch<Scratch::kFloatActivations, float>((x.rows + y.rows) * std::min(most, y.columns));
-  for (std::int64_t c = 0; c < y.columns; c += most) {
-    const std::int64_t columns = std::min(most, y.columns - c);
-    const MatrixView<float> x_copy(copy, x.rows, columns);
-    const MatrixView<float> y_copy(copy + x.rows * columns, y.rows, columns);
-    const MatrixView<T> y_part(y.data + c, y.rows, columns, y.stride);
-    cast_rows<T, float>({x.data + c, x.rows, columns, x.stride}, x_copy);
-    if (accumulate) cast_rows<T, float>(y_part, y_copy);
-    product(numbers, x_copy, biases, y_copy);
-    cast_rows<float, T>(y_copy, y_part);
-  }
-}
-
-}  // namespace
-
-template <typename T>
-void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPointer<T> bias, MatrixView<T> y,
-         bool accumulate, dense::Activation activation, const Schedule& schedule) {
-  check_view("dsd", "x", x, w.columns(), y.columns);
-  check_view("dsd", "y", y, w.rows(), y.columns);
-  if (y.columns == 0) return;
+void dsd_by_kernel(const BsrPattern& w, const T* values, ConstView<T> x, const T* bias, MatrixView<T> y,
+                   bool accumulate, dense::Activation activation, const Schedule& schedule) {
   if (w.ragged()) {
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_x(x, padded.columns(), y.columns);
@@ -176,27 +128,14 @@ void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPoint
     whole_y.finish();
     return;
   }
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    if (!has_kernel<T>(w)) {
-      through_floats<T>(
-          w, values, x, bias, y, accumulate,
-          [&](const float* w_values, ConstView<float> x_part, const float* biases, MatrixView<float> y_part) {
-            dsd<float>(w, w_values, x_part, biases, y_part, accumulate, activation, schedule);
-          });
-      return;
-    }
-  }
   kernels::DsdTask<T> task = dsd_task<T>(blocks_by_row(w), w.block_rows(), values, x, bias, y, accumulate);
   task.activation = dense::activation_kernel<kernels::SumOf<T>>(activation);
   run_dsd<T>(task, w, schedule);
 }
 
 template <typename T>
-void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy, MatrixView<T> dx,
-                    bool accumulate, const Schedule& schedule) {
-  check_view("dsd_transposed", "dy", dy, w.rows(), dx.columns);
-  check_view("dsd_transposed", "dx", dx, w.columns(), dx.columns);
-  if (dx.columns == 0) return;
+void dsd_transposed_by_kernel(const BsrPattern& w, const T* values, ConstView<T> dy, MatrixView<T> dx,
+                              bool accumulate, const Schedule& schedule) {
   if (w.ragged()) {
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_dy(dy, padded.rows(), dx.columns);
@@ -205,21 +144,62 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
     whole_dx.finish();
     return;
   }
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    if (!has_kernel<T>(w)) {
-      through_floats<T>(
-          w, values, dy, nullptr, dx, accumulate,
-          [&](const float* w_values, ConstView<float> dy_part, const float*, MatrixView<float> dx_part) {
-            dsd_transposed<float>(w, w_values, dy_part, dx_part, accumulate, schedule);
-          });
-      return;
-    }
-  }
   if constexpr (std::is_same_v<T, BFloat16>) values = zipped_rows(w, values);
   kernels::DsdTask<T> task =
       dsd_task<T>(blocks_by_column(w), w.block_columns(), values, dy, nullptr, dx, accumulate);
   task.transposed = true;
   run_dsd<T>(task, w, schedule);
+}
+
+// Whether kernels take T as it is stored.
+template <typename T>
+bool has_kernel(const BsrPattern& w) {
+  return std::is_same_v<T, BFloat16> ? has_pair_kernel(w) : !Half<T>;
+}
+
+}  // namespace
+
+template <typename T>
+void dsd(const BsrPattern& w, ConstPointer<T> values, ConstView<T> x, ConstPointer<T> bias, MatrixView<T> y,
+         bool accumulate, dense::Activation activation, const Schedule& schedule) {
+  check_view("dsd", "x", x, w.columns(), y.columns);
+  check_view("dsd", "y", y, w.rows(), y.columns);
+  if (y.columns == 0) return;
+  if constexpr (!std::is_same_v<T, Float16>) {
+    if (has_kernel<T>(w)) {
+      dsd_by_kernel<T>(w, values, x, bias, y, accumulate, activation, schedule);
+      return;
+    }
+  }
+  if constexpr (Half<T>) {
+    multiply_converted<float>(
+        ActivationLayout::kRowMajor, w, values, x, bias, y, accumulate,
+        [&](const float* numbers, ConstView<float> x_part, const float* biases, MatrixView<float> y_part) {
+          dsd<float>(w, numbers, x_part, biases, y_part, accumulate, activation, schedule);
+        });
+  }
+}
+
+template <typename T>
+void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy, MatrixView<T> dx,
+                    bool accumulate, const Schedule& schedule) {
+  check_view("dsd_transposed", "dy", dy, w.rows(), dx.columns);
+  check_view("dsd_transposed", "dx", dx, w.columns(), dx.columns);
+  if (dx.columns == 0) return;
+  if constexpr (!std::is_same_v<T, Float16>) {
+    if (has_kernel<T>(w)) {
+      dsd_transposed_by_kernel<T>(w, values, dy, dx, accumulate, schedule);
+      return;
+    }
+  }
+  if constexpr (Half<T>) {
+    const T* const bias = nullptr;
+    multiply_converted<float>(
+        ActivationLayout::kRowMajor, w, values, dy, bias, dx, accumulate,
+        [&](const float* numbers, ConstView<float> dy_part, const float*, MatrixView<float> dx_part) {
+          dsd_transposed<float>(w, numbers, dy_part, dx_part, accumulate, schedule);
+        });
+  }
 }
 
 template void dsd<float>(const BsrPattern&, const float*, ConstView<float>, const float*, MatrixView<float>,
@@ -228,11 +208,15 @@ template void dsd<double>(const BsrPattern&, const double*, ConstView<double>, c
                           MatrixView<double>, bool, dense::Activation, const Schedule&);
 template void dsd<BFloat16>(const BsrPattern&, const BFloat16*, ConstView<BFloat16>, const BFloat16*,
                             MatrixView<BFloat16>, bool, dense::Activation, const Schedule&);
+template void dsd<Float16>(const BsrPattern&, const Float16*, ConstView<Float16>, const Float16*,
+                           MatrixView<Float16>, bool, dense::Activation, const Schedule&);
 template void dsd_transposed<float>(const BsrPattern&, const float*, ConstView<float>, MatrixView<float>,
                                     bool, const Schedule&);
 template void dsd_transposed<double>(const BsrPattern&, const double*, ConstView<double>, MatrixView<double>,
                                      bool, const Schedule&);
 template void dsd_transposed<BFloat16>(const BsrPattern&, const BFloat16*, ConstView<BFloat16>,
                                        MatrixView<BFloat16>, bool, const Schedule&);
+template void dsd_transposed<Float16>(const BsrPattern&, const Float16*, ConstView<Float16>,
+                                      MatrixView<Float16>, bool, const Schedule&);
 
 }  // namespace filigree::sparse

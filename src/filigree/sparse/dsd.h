@@ -4,14 +4,15 @@
 //
 // W is a block-sparse matrix of out x in; X and dX are [in, n], Y and dY are [out, n], row-major with any row
 // stride; n may be 0. Views must not overlap. `values` are [block_count][b][b] in the pattern's order.
-// T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops. T = BFloat16 (not
-// sdd_row_major) sums in FP32 and rounds each result once; on AVX512-BF16 blocks of 2 and more run on its
-// products of pairs, which take denormals for zero; elsewhere operands are converted. Results are the same
-// bits for any number of threads. Errors (usage): shapes that do not fit together; a stride below the number
-// of columns.
+// T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops. T = BFloat16 and
+// Float16 sum in FP32 and round each result once. On AVX512-BF16 blocks of 2 and more of BFloat16 run on its
+// products of pairs, which take denormals for zero (not sdd_row_major); all else is converted to float on the
+// way, some columns at a time. FP8: see fp8_products.h. Results are the same bits for any number of threads.
+// Errors (usage): shapes that do not fit together; a stride below the number of columns.
 #pragma once
 
 #include "filigree/numerics/bfloat16.h"
+#include "filigree/numerics/float16.h"
 #include "filigree/sparse/products.h"
 #include "filigree/sparse/schedule.h"
 

@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <cstring>
-#include <type_traits>
 #include <vector>
 
 #include "filigree/base/error.h"
@@ -104,24 +103,22 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding, bool accum
     for (std::int64_t c = n; c < stride; ++c) ASSERT_EQ(backward[i * stride + c], x[i * stride + c]);
   }
 
-  if constexpr (sizeof(T) > 2) {
-    std::vector<T> gradient = values;
-    sdd_row_major<T>(y_view, x_view, w, gradient.data(), accumulate);
-    const std::int64_t b = w.block();
-    w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
-      for (std::int64_t i = 0; i < b; ++i) {
-        for (std::int64_t j = 0; j < b; ++j) {
-          const std::int64_t at = (p * b + i) * b + j;
-          Sum sum;
-          if (accumulate) sum.add(number(values[at]));
-          const bool inside = r * b + i < w.rows() && c * b + j < w.columns();
-          for (std::int64_t t = 0; t < n && inside; ++t)
-            sum.add(number(y_view(r * b + i, t)) * number(x_view(c * b + j, t)));
-          expect_sum(gradient[at], sum, r * b + i, c * b + j);
-        }
+  std::vector<T> gradient = values;
+  sdd_row_major<T>(y_view, x_view, w, gradient.data(), accumulate);
+  const std::int64_t b = w.block();
+  w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
+    for (std::int64_t i = 0; i < b; ++i) {
+      for (std::int64_t j = 0; j < b; ++j) {
+        const std::int64_t at = (p * b + i) * b + j;
+        Sum sum;
+        if (accumulate) sum.add(number(values[at]));
+        const bool inside = r * b + i < w.rows() && c * b + j < w.columns();
+        for (std::int64_t t = 0; t < n && inside; ++t)
+          sum.add(number(y_view(r * b + i, t)) * number(x_view(c * b + j, t)));
+        expect_sum(gradient[at], sum, r * b + i, c * b + j);
       }
-    });
-  }
+    }
+  });
 }
 
 void check(const BsrPattern& w, std::int64_t n, std::int64_t padding) {
@@ -241,9 +238,7 @@ std::vector<T> products(const BsrPattern& w, std::int64_t n) {
   T* const backward = all.data() + w.rows() * n;
   dsd<T>(w, values.data(), x_view, nullptr, {all.data(), w.rows(), n});
   dsd_transposed<T>(w, values.data(), y_view, {backward, w.columns(), n});
-  if constexpr (!std::is_same_v<T, BFloat16>) {
-    sdd_row_major<T>(y_view, x_view, w, backward + w.columns() * n);
-  }
+  sdd_row_major<T>(y_view, x_view, w, backward + w.columns() * n);
   return all;
 }
 

@@ -41,9 +41,9 @@ enum class Scratch {
   kPaddedInput,  // copies of ragged operands
   kPaddedSecond,
   kPaddedOutput,
-  kDense,        // a matrix with its zeros
-  kFloatValues,  // operands that are converted
-  kFloatActivations,
+  kDense,            // a matrix with its zeros
+  kConvertedValues,  // operands in another format
+  kConvertedActivations,
 };
 
 template <Scratch kPurpose, typename T>

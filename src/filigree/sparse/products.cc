@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "filigree/base/parallel.h"
+#include "filigree/sparse/converted.h"
 #include "filigree/sparse/kernels/kernels.h"
 #include "filigree/sparse/padding.h"
 #include "filigree/sparse/product_parts.h"
@@ -72,15 +73,10 @@ const T* refined_values(const Refinement& refinement, const T* values) {
   return fine;
 }
 
-}  // namespace
-
 template <typename T>
-void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values, ConstPointer<T> bias,
-                    MatrixView<T> y, bool accumulate, dense::Activation activation,
-                    const Schedule& schedule) {
-  check_view("dds_transposed", "x", x, y.rows, w.columns());
-  check_view("dds_transposed", "y", y, y.rows, w.rows());
-  if (y.rows == 0) return;
+void dds_transposed_by_kernel(ConstView<T> x, const BsrPattern& w, const T* values, const T* bias,
+                              MatrixView<T> y, bool accumulate, dense::Activation activation,
+                              const Schedule& schedule) {
   if (w.ragged()) {
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_x(x, y.rows, padded.columns());
@@ -117,11 +113,8 @@ void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values,
 }
 
 template <typename T>
-void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixView<T> dx, bool accumulate,
-         const Schedule& schedule) {
-  check_view("dds", "dy", dy, dx.rows, w.rows());
-  check_view("dds", "dx", dx, dx.rows, w.columns());
-  if (dx.rows == 0) return;
+void dds_by_kernel(ConstView<T> dy, const BsrPattern& w, const T* values, MatrixView<T> dx, bool accumulate,
+                   const Schedule& schedule) {
   if (w.ragged()) {
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_dy(dy, dx.rows, padded.rows());
@@ -157,13 +150,60 @@ void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixVie
              w.block(), schedule);
 }
 
+}  // namespace
+
+template <typename T>
+void dds_transposed(ConstView<T> x, const BsrPattern& w, ConstPointer<T> values, ConstPointer<T> bias,
+                    MatrixView<T> y, bool accumulate, dense::Activation activation,
+                    const Schedule& schedule) {
+  check_view("dds_transposed", "x", x, y.rows, w.columns());
+  check_view("dds_transposed", "y", y, y.rows, w.rows());
+  if (y.rows == 0) return;
+  if constexpr (Half<T>) {
+    multiply_converted<float>(
+        ActivationLayout::kTokenMajor, w, values, x, bias, y, accumulate,
+        [&](const float* numbers, ConstView<float> x_part, const float* biases, MatrixView<float> y_part) {
+          dds_transposed<float>(x_part, w, numbers, biases, y_part, accumulate, activation, schedule);
+        });
+  } else {
+    dds_transposed_by_kernel<T>(x, w, values, bias, y, accumulate, activation, schedule);
+  }
+}
+
+template <typename T>
+void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixView<T> dx, bool accumulate,
+         const Schedule& schedule) {
+  check_view("dds", "dy", dy, dx.rows, w.rows());
+  check_view("dds", "dx", dx, dx.rows, w.columns());
+  if (dx.rows == 0) return;
+  if constexpr (Half<T>) {
+    const T* const bias = nullptr;
+    multiply_converted<float>(
+        ActivationLayout::kTokenMajor, w, values, dy, bias, dx, accumulate,
+        [&](const float* numbers, ConstView<float> dy_part, const float*, MatrixView<float> dx_part) {
+          dds<float>(dy_part, w, numbers, dx_part, accumulate, schedule);
+        });
+  } else {
+    dds_by_kernel<T>(dy, w, values, dx, accumulate, schedule);
+  }
+}
+
 template void dds_transposed<float>(ConstView<float>, const BsrPattern&, const float*, const float*,
                                     MatrixView<float>, bool, dense::Activation, const Schedule&);
 template void dds_transposed<double>(ConstView<double>, const BsrPattern&, const double*, const double*,
                                      MatrixView<double>, bool, dense::Activation, const Schedule&);
+template void dds_transposed<BFloat16>(ConstView<BFloat16>, const BsrPattern&, const BFloat16*,
+                                       const BFloat16*, MatrixView<BFloat16>, bool, dense::Activation,
+                                       const Schedule&);
+template void dds_transposed<Float16>(ConstView<Float16>, const BsrPattern&, const Float16*, const Float16*,
+                                      MatrixView<Float16>, bool, dense::Activation, const Schedule&);
 template void dds<float>(ConstView<float>, const BsrPattern&, const float*, MatrixView<float>, bool,
                          const Schedule&);
 template void dds<double>(ConstView<double>, const BsrPattern&, const double*, MatrixView<double>, bool,
                           const Schedule&);
+template void dds<BFloat16>(ConstView<BFloat16>, const BsrPattern&, const BFloat16*, MatrixView<BFloat16>,
+                            bool, const Schedule&);
+template void dds<Float16>(ConstView<Float16>, const BsrPattern&, const Float16*, MatrixView<Float16>, bool,
+                           const Schedule&);
 
 }  // namespace filigree::sparse

@@ -4,7 +4,9 @@
 // With T tokens, W a block-sparse matrix of out x in (BsrPattern says where its blocks and values are):
 // X is [T, in], Y and its gradient dY are [T, out], row-major with any row stride; T may be 0. Views must
 // not overlap. `values` and `gradient` are [block_count][b][b] in the pattern's order.
-// T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops.
+// T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops. T = BFloat16 and
+// Float16 are converted to float on the way, some tokens at a time, and results rounded once. FP8: see
+// fp8_products.h.
 // Results are the same bits for any number of threads.
 // Errors (usage): shapes that do not fit together; a stride below the number of columns.
 #pragma once
@@ -12,6 +14,8 @@
 #include <type_traits>
 
 #include "filigree/dense/activation.h"
+#include "filigree/numerics/bfloat16.h"
+#include "filigree/numerics/float16.h"
 #include "filigree/numerics/matrix_view.h"
 #include "filigree/sparse/bsr_pattern.h"
 #include "filigree/sparse/schedule.h"

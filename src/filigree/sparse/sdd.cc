@@ -5,6 +5,7 @@
 
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
+#include "filigree/sparse/converted.h"
 #include "filigree/sparse/dsd.h"
 #include "filigree/sparse/padding.h"
 #include "filigree/sparse/product_parts.h"
@@ -84,12 +85,8 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
   });
 }
 
-}  // namespace
-
 template <typename T>
-void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
-  check_view("sdd", "dy", dy, x.rows, w.rows());
-  check_view("sdd", "x", x, x.rows, w.columns());
+void sdd_by_kernel(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
   if (w.ragged()) {
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_dy(dy, x.rows, padded.rows());
@@ -101,9 +98,8 @@ void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool
 }
 
 template <typename T>
-void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
-  check_view("sdd_row_major", "dy", dy, w.rows(), x.columns);
-  check_view("sdd_row_major", "x", x, w.columns(), x.columns);
+void sdd_row_major_by_kernel(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient,
+                             bool accumulate) {
   if (w.ragged()) {
     const BsrPattern& padded = w.padded();
     const PaddedInput<T> whole_dy(dy, padded.rows(), x.columns);
@@ -114,9 +110,45 @@ void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* grad
   run_sdd<T>({dy.data, dy.stride, true}, {x.data, x.stride, true}, x.columns, w, gradient, accumulate);
 }
 
+}  // namespace
+
+template <typename T>
+void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+  check_view("sdd", "dy", dy, x.rows, w.rows());
+  check_view("sdd", "x", x, x.rows, w.columns());
+  if constexpr (Half<T>) {
+    gradient_of_converted(ActivationLayout::kTokenMajor, dy, x, w, gradient, accumulate,
+                          [&](ConstView<float> dy_part, ConstView<float> x_part, float* sums, bool add) {
+                            sdd<float>(dy_part, x_part, w, sums, add);
+                          });
+  } else {
+    sdd_by_kernel<T>(dy, x, w, gradient, accumulate);
+  }
+}
+
+template <typename T>
+void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+  check_view("sdd_row_major", "dy", dy, w.rows(), x.columns);
+  check_view("sdd_row_major", "x", x, w.columns(), x.columns);
+  if constexpr (Half<T>) {
+    gradient_of_converted(ActivationLayout::kRowMajor, dy, x, w, gradient, accumulate,
+                          [&](ConstView<float> dy_part, ConstView<float> x_part, float* sums, bool add) {
+                            sdd_row_major<float>(dy_part, x_part, w, sums, add);
+                          });
+  } else {
+    sdd_row_major_by_kernel<T>(dy, x, w, gradient, accumulate);
+  }
+}
+
 template void sdd<float>(ConstView<float>, ConstView<float>, const BsrPattern&, float*, bool);
 template void sdd<double>(ConstView<double>, ConstView<double>, const BsrPattern&, double*, bool);
+template void sdd<BFloat16>(ConstView<BFloat16>, ConstView<BFloat16>, const BsrPattern&, BFloat16*, bool);
+template void sdd<Float16>(ConstView<Float16>, ConstView<Float16>, const BsrPattern&, Float16*, bool);
 template void sdd_row_major<float>(ConstView<float>, ConstView<float>, const BsrPattern&, float*, bool);
 template void sdd_row_major<double>(ConstView<double>, ConstView<double>, const BsrPattern&, double*, bool);
+template void sdd_row_major<BFloat16>(ConstView<BFloat16>, ConstView<BFloat16>, const BsrPattern&, BFloat16*,
+                                      bool);
+template void sdd_row_major<Float16>(ConstView<Float16>, ConstView<Float16>, const BsrPattern&, Float16*,
+                                     bool);
 
 }  // namespace filigree::sparse
