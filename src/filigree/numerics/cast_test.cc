@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "filigree/base/isa.h"
-#include "filigree/numerics/denormals_as_zero.h"
+#include "filigree/numerics/test_denormals.h"
 
 namespace filigree {
 namespace {

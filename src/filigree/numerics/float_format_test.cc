@@ -9,9 +9,9 @@
 #include <type_traits>
 #include <vector>
 
-#include "filigree/numerics/denormals_as_zero.h"
 #include "filigree/numerics/float16.h"
 #include "filigree/numerics/float8.h"
+#include "filigree/numerics/test_denormals.h"
 
 namespace filigree {
 namespace {
