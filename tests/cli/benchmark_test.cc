@@ -80,10 +80,29 @@ TEST(SparseBench, RefusesWhatIsNoBenchmark) {
     EXPECT_EQ(outcome.code, 2) << option;
     EXPECT_TRUE(contains(outcome.err, "error: ")) << outcome.err;
   }
-  const Outcome outcome =
-      run_program({FILIGREE_PROGRAM, "sparse", "bench", "--dtype", "bfloat16", "--op", "grad-weight"});
-  EXPECT_EQ(outcome.code, 2);
-  EXPECT_TRUE(contains(outcome.err, "bfloat16 has the products forward and grad-input")) << outcome.err;
+}
+
+// Each type in each product and layout; another type of the dense product is named.
+TEST(SparseBench, TimesEveryType) {
+  for (const std::string dtype : {"float16", "bfloat16", "float8-e4m3", "float8-e5m2"}) {
+    const Outcome outcome = run_program(
+        {FILIGREE_PROGRAM, "sparse",      "bench",      "--m",  "64",          "--n",      "16",
+         "--block",        "8",           "--density",  "1/4",  "--dtype",     dtype,      "--op",
+         "forward",        "--op",        "grad-input", "--op", "grad-weight", "--layout", "row-major",
+         "--layout",       "token-major", "--pairs",    "1",    "--threads",   "1",        "--json"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    std::istringstream lines(outcome.out);
+    int count = 0;
+    for (std::string text; std::getline(lines, text); ++count) {
+      const auto line = nlohmann::json::parse(text);
+      EXPECT_EQ(line["dtype"], dtype);
+      EXPECT_EQ(line["executed"], "sparse");
+      EXPECT_GT(line["gflops_dense"], 0.0);
+      const bool other = contains(line["dense_library"].get<std::string>(), "(float32)");
+      EXPECT_TRUE(other || dtype != "float16") << text;
+    }
+    EXPECT_EQ(count, 6);
+  }
 }
 
 // Sizes that blocks do not divide.

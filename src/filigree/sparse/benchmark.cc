@@ -58,8 +58,8 @@ std::int64_t blocks_of(const BenchmarkCell& cell) {
   return block_count_for_density(cell.m, cell.k, cell.block, cell.density);
 }
 
-// Operands, results and the products of one cell.
-template <typename T>
+// Operands, results and the products of one cell; dense ones are of type D.
+template <typename T, typename D>
 class Problem {
  public:
   Problem(const BenchmarkCell& cell, Philox& random)
@@ -70,8 +70,13 @@ class Problem {
         values_(uniform<T>(w_.value_count(), std::sqrt(3.0 / (w_.density() * static_cast<double>(cell.k))),
                            random)),
         gradient_(static_cast<std::size_t>(w_.value_count())),
-        dense_w_(uniform<T>(cell.m * cell.k, std::sqrt(3.0 / static_cast<double>(cell.k)), random)),
+        dense_w_(uniform<D>(cell.m * cell.k, std::sqrt(3.0 / static_cast<double>(cell.k)), random)),
         result_(static_cast<std::size_t>(result_size())) {
+    if constexpr (!std::is_same_v<T, D>) {
+      dense_x_ = uniform<D>(cell.k * cell.n, std::sqrt(3.0), random);
+      dense_y_ = uniform<D>(cell.m * cell.n, std::sqrt(3.0), random);
+    }
+    if constexpr (!std::is_same_v<Result, D>) dense_result_.resize(result_.size());
     const PlanOptions options{.product = cell.op,
                               .layout = cell.layout,
                               .samples = cell.n,
@@ -128,26 +133,35 @@ class Problem {
   }
 
   void dense_product(const dense::DenseLibrary& library) {
-    const dense::DenseProduct<T> product = library.product<T>();
-    const MatrixView<const T> w(dense_w_.data(), cell_.m, cell_.k);
+    const dense::DenseProduct<D> product = library.product<D>();
+    const MatrixView<const D> w(dense_w_.data(), cell_.m, cell_.k);
+    const MatrixView<const D> x = activations(same_or(x_, dense_x_), cell_.k);
+    const MatrixView<const D> y = activations(same_or(y_, dense_y_), cell_.m);
+    D* const result = same_or(result_, dense_result_);
     const Transpose no = Transpose::kNo;
     const Transpose yes = Transpose::kYes;
     switch (cell_.op) {
-      case Product::kForward:
-        row_major() ? product(no, no, w, x(), out(cell_.m)) : product(no, yes, x(), w, out(cell_.m));
+      case Product::kForward: {
+        const MatrixView<D> out = activations(result, cell_.m);
+        row_major() ? product(no, no, w, x, out) : product(no, yes, x, w, out);
         return;
-      case Product::kGradInput:
-        row_major() ? product(yes, no, w, y(), out(cell_.k)) : product(no, no, y(), w, out(cell_.k));
+      }
+      case Product::kGradInput: {
+        const MatrixView<D> out = activations(result, cell_.k);
+        row_major() ? product(yes, no, w, y, out) : product(no, no, y, w, out);
         return;
+      }
       case Product::kGradWeight: {
-        const MatrixView<T> gradient(result_.data(), cell_.m, cell_.k);
-        row_major() ? product(no, yes, y(), x(), gradient) : product(yes, no, y(), x(), gradient);
+        const MatrixView<D> gradient(result, cell_.m, cell_.k);
+        row_major() ? product(no, yes, y, x, gradient) : product(yes, no, y, x, gradient);
         return;
       }
     }
   }
 
  private:
+  using Result = ResultOf<T>;
+
   bool row_major() const { return cell_.layout == ActivationLayout::kRowMajor; }
   std::int64_t result_size() const {
     switch (cell_.op) {
@@ -163,33 +177,43 @@ class Problem {
   }
   MatrixView<const T> x() const { return activations(x_.data(), cell_.k); }
   MatrixView<const T> y() const { return activations(y_.data(), cell_.m); }
-  MatrixView<T> out(std::int64_t features) { return activations(result_.data(), features); }
+  MatrixView<Result> out(std::int64_t features) { return activations(result_.data(), features); }
+  // Both sides work on the same memory where they have the same type.
+  template <typename Own>
+  static D* same_or(AlignedVector<Own>& own, AlignedVector<D>& other) {
+    if constexpr (std::is_same_v<Own, D>) {
+      return own.data();
+    } else {
+      return other.data();
+    }
+  }
 
   BenchmarkCell cell_;
   BsrPattern w_;
   AlignedVector<T> x_;
   AlignedVector<T> y_;
   AlignedVector<T> values_;
-  AlignedVector<T> gradient_;
-  AlignedVector<T> dense_w_;
-  AlignedVector<T> result_;
+  AlignedVector<Result> gradient_;
+  AlignedVector<D> dense_w_;
+  AlignedVector<Result> result_;
+  // Empty where those above have type D.
+  AlignedVector<D> dense_x_;
+  AlignedVector<D> dense_y_;
+  AlignedVector<D> dense_result_;
   std::optional<DynamicBsrPattern> dynamic_;
   std::optional<Plan<T>> plan_;
 };
 
-template <typename T>
-BenchmarkResult measure_type(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
-                             int pairs, std::uint64_t seed) {
+template <typename T, typename D>
+BenchmarkResult measure_types(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
+                              int pairs, std::uint64_t seed) {
   Philox random(seed, Purpose::kTest);
-  Problem<T> problem(cell, random);
+  Problem<T, D> problem(cell, random);
   std::vector<Contender> contenders;
   contenders.reserve(libraries.size() + 1);
   for (const dense::DenseLibrary& library : libraries) {
-    if (library.product<T>() == nullptr) continue;
+    if (library.product<D>() == nullptr) continue;
     contenders.push_back({library.name, [&] { problem.dense_product(library); }});
-  }
-  if (contenders.empty()) {
-    fail_missing("no dense library here multiplies this type on this CPU; install libdnnl2 (oneDNN)");
   }
   const std::size_t dense_count = contenders.size();
   if (cell.mode != BenchmarkMode::kDense) {
@@ -221,11 +245,25 @@ BenchmarkResult measure_type(const BenchmarkCell& cell, const std::vector<dense:
   result.seconds = median(planned.seconds);
   result.dense_seconds = median(dense.seconds);
   result.dense_library = dense.name;
+  if constexpr (!std::is_same_v<T, D>) {
+    result.dense_library += std::is_same_v<D, float> ? " (float32)" : " (bfloat16)";
+  }
   result.dense_rate = dense_flops / result.dense_seconds;
   result.nonzero_rate = dense_flops * result.density / result.seconds;
   result.speedup = median(speedups);
   result.ratio = result.speedup * result.density;
   return result;
+}
+
+// Beside dense products of BF16, where there are any.
+template <typename T>
+BenchmarkResult measure_half(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
+                             int pairs, std::uint64_t seed) {
+  const bool has_bf16 =
+      std::any_of(libraries.begin(), libraries.end(),
+                  [](const dense::DenseLibrary& library) { return library.product<BFloat16>() != nullptr; });
+  return has_bf16 ? measure_types<T, BFloat16>(cell, libraries, pairs, seed)
+                  : measure_types<T, float>(cell, libraries, pairs, seed);
 }
 
 }  // namespace
@@ -238,17 +276,19 @@ void check_cell(const BenchmarkCell& cell) {
     fail_usage("{} blocks do not fill a row of {} for the pattern one-dense-row; choose a higher density",
                blocks, places);
   }
-  if (cell.type == BenchmarkType::kBFloat16 &&
-      (cell.layout != ActivationLayout::kRowMajor || cell.op == Product::kGradWeight)) {
-    fail_usage("bfloat16 has the products forward and grad-input of row-major activations");
-  }
 }
 
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
                         int pairs, std::uint64_t seed) {
   check_cell(cell);
-  return cell.type == BenchmarkType::kBFloat16 ? measure_type<BFloat16>(cell, libraries, pairs, seed)
-                                               : measure_type<float>(cell, libraries, pairs, seed);
+  switch (cell.type) {
+    case BenchmarkType::kFloat16: return measure_types<Float16, float>(cell, libraries, pairs, seed);
+    case BenchmarkType::kBFloat16: return measure_half<BFloat16>(cell, libraries, pairs, seed);
+    case BenchmarkType::kFloat8E4M3: return measure_half<Float8E4M3>(cell, libraries, pairs, seed);
+    case BenchmarkType::kFloat8E5M2: return measure_half<Float8E5M2>(cell, libraries, pairs, seed);
+    case BenchmarkType::kFloat32: break;
+  }
+  return measure_types<float, float>(cell, libraries, pairs, seed);
 }
 
 }  // namespace filigree::sparse

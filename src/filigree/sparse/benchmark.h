@@ -13,13 +13,16 @@
 namespace filigree::sparse {
 
 // What weights and activations are stored in.
-enum class BenchmarkType { kFloat32, kBFloat16 };
+enum class BenchmarkType { kFloat32, kFloat16, kBFloat16, kFloat8E4M3, kFloat8E5M2 };
 struct BenchmarkTypeName {
   BenchmarkType type;
   std::string_view name;
 };
 inline constexpr BenchmarkTypeName kBenchmarkTypes[] = {{BenchmarkType::kFloat32, "float32"},
-                                                        {BenchmarkType::kBFloat16, "bfloat16"}};
+                                                        {BenchmarkType::kFloat16, "float16"},
+                                                        {BenchmarkType::kBFloat16, "bfloat16"},
+                                                        {BenchmarkType::kFloat8E4M3, "float8-e4m3"},
+                                                        {BenchmarkType::kFloat8E5M2, "float8-e5m2"}};
 
 // A pattern that is known beforehand, one that is encoded into room set aside, or the dense product alone.
 enum class BenchmarkMode { kStatic, kDynamic, kDense };
@@ -53,22 +56,23 @@ struct BenchmarkResult {
   double density = 0;       // of the blocks that exist: the nearest to the one asked for
   double plan_seconds = 0;  // from the blocks to a plan; dynamic: to encode other blocks
   Execution execution = Execution::kSparse;
-  double seconds = 0;        // of the product as planned, copies and packing included
-  double dense_seconds = 0;  // of the fastest dense library
-  std::string dense_library;
-  double nonzero_rate = 0;  // the planned product's, non-zeros alone
+  double seconds = 0;         // of the product as planned, copies and packing included
+  double dense_seconds = 0;   // of the fastest dense library
+  std::string dense_library;  // and its type, where that is another one: "OpenBLAS (float32)"
+  double nonzero_rate = 0;    // the planned product's, non-zeros alone
   double dense_rate = 0;
   double ratio = 0;    // nonzero_rate / dense_rate, the median over pairs
   double speedup = 0;  // dense_seconds / seconds, the median over pairs
 };
 
 // Errors (usage): a shape or a block that BsrPattern refuses; no column; a density outside (0, 1]; a pattern
-// that has no room for its blocks; a product that BF16 does not have.
+// that has no room for its blocks.
 void check_cell(const BenchmarkCell& cell);
 
 // Times `pairs` interleaved pairs, each of one planned product and one of every dense library, on the threads
 // of base/parallel.h. A call shorter than a millisecond is repeated within its turn.
-// Errors: as check_cell(). Errors (missing): no dense library has the type.
+// Dense products of bfloat16 and float8 are of BF16 where a library has it, and of FP32 elsewhere; those of
+// float16 are of FP32: oneDNN 2.6 (Debian 12) has no product of FP16 on CPUs. Errors: as check_cell().
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
                         int pairs, std::uint64_t seed);
 

@@ -126,7 +126,8 @@ Cost estimate_cost(const BsrPattern& w, const Workload& workload) {
   const KernelCost& kernel = kernel_cost(workload);
   const std::ptrdiff_t block = block_index(w);
   const bool plain = workload.isa == Isa::kPortable || workload.element_bytes == 8;
-  const bool pairs = workload.element_bytes == 2 && workload.isa == Isa::kAvx512Bf16 && w.block() > 1;
+  const bool pairs =
+      workload.multiplies_bf16 && workload.isa == Isa::kAvx512Bf16 && w.block() > 1 && by_vectors;
   const double share = plain ? kPlainShare : pairs ? kPairs * kernel.shares[block] : kernel.shares[block];
   const double work =
       2 * values * filled / share + values * kernel.value[block] + activations * kernel.activation_byte;

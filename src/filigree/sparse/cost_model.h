@@ -13,8 +13,10 @@ namespace filigree::sparse {
 struct Workload {
   Product product = Product::kForward;
   ActivationLayout layout = ActivationLayout::kRowMajor;
-  // Bytes of an element: 2 (BF16), 4 or 8.
+  // Bytes of an element: 1, 2, 4 or 8.
   int element_bytes = 4;
+  // Whether elements are BF16, or become so before they are multiplied.
+  bool multiplies_bf16 = false;
   // Columns or tokens of the activations.
   std::int64_t samples = 1;
   int threads = 1;

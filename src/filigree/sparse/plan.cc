@@ -18,15 +18,10 @@
 namespace filigree::sparse {
 namespace {
 
-template <typename T>
 void check_options(const PlanOptions& options) {
   constexpr std::int64_t kMost = std::int64_t{1} << 31;
   if (options.samples < 1 || options.samples > kMost) {
     fail_usage("a plan is made for 1 to {} samples, not {}", kMost, options.samples);
-  }
-  if (std::is_same_v<T, BFloat16> &&
-      (options.product == Product::kGradWeight || options.layout == ActivationLayout::kTokenMajor)) {
-    fail_usage("bfloat16 has the products forward and grad-input of row-major activations");
   }
 }
 
@@ -62,7 +57,7 @@ std::vector<Schedule> candidates(const BsrPattern& w, const PlanOptions& options
 template <typename T>
 Plan<T>::Plan(std::shared_ptr<const BsrPattern> w, const PlanOptions& options)
     : w_(std::move(w)), options_(options) {
-  check_options<T>(options);
+  check_options(options);
   renew();
   prepare();
 }
@@ -85,10 +80,11 @@ void Plan<T>::renew() {
   cost_ = estimate_cost(*w_, {.product = options_.product,
                               .layout = options_.layout,
                               .element_bytes = static_cast<int>(sizeof(T)),
+                              .multiplies_bf16 = std::is_same_v<T, BFloat16> || Float8<T>,
                               .samples = options_.samples,
                               .threads = thread_count(),
                               .isa = chosen_isa()});
-  const bool may_fall_back = options_.dense_fallback && !std::is_same_v<T, BFloat16>;
+  const bool may_fall_back = options_.dense_fallback && kHasDenseFallback<T>;
   execution_ = may_fall_back && cost_.dense < cost_.sparse ? Execution::kDense : Execution::kSparse;
 }
 
@@ -128,12 +124,12 @@ void Plan<T>::choose_by_timing() {
     return row_major ? MatrixView<Element>(data, features, n) : MatrixView<Element>(data, n, features);
   };
   const AlignedVector<T> values = draw<T>(w_->value_count(), random);
-  AlignedVector<T> x = draw<T>(w_->columns() * n, random);
-  AlignedVector<T> y = draw<T>(w_->rows() * n, random);
+  const std::int64_t inputs = forward ? w_->columns() : w_->rows();
+  const std::int64_t outputs = forward ? w_->rows() : w_->columns();
+  const AlignedVector<T> in = draw<T>(inputs * n, random);
+  AlignedVector<Result> out(static_cast<std::size_t>(outputs * n));
   const auto once = [&](const Contender& contender) {
-    const MatrixView<T> x_view = view(x.data(), w_->columns());
-    const MatrixView<T> y_view = view(y.data(), w_->rows());
-    run(values.data(), forward ? x_view : y_view, nullptr, forward ? y_view : x_view, false,
+    run(values.data(), view(in.data(), inputs), nullptr, view(out.data(), outputs), false,
         dense::Activation::kNone, execution_, contender.schedule);
   };
   const auto seconds_of = [&](const Contender& contender, int repetitions) {
@@ -162,44 +158,45 @@ void Plan<T>::choose_by_timing() {
 }
 
 template <typename T>
-void Plan<T>::run(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate,
-                  dense::Activation activation, Execution execution, const Schedule& schedule) const {
-  const bool row_major = options_.layout == ActivationLayout::kRowMajor;
-  const bool forward = options_.product == Product::kForward;
-  if (row_major && execution == Execution::kSparse) {
-    forward ? dsd<T>(*w_, values, in, bias, out, accumulate, activation, schedule)
-            : dsd_transposed<T>(*w_, values, in, out, accumulate, schedule);
-    return;
-  }
-  // BF16 never comes here.
-  if constexpr (!std::is_same_v<T, BFloat16>) {
+void Plan<T>::run(const T* values, ConstView<T> in, const Result* bias, MatrixView<Result> out,
+                  bool accumulate, dense::Activation activation, Execution execution,
+                  const Schedule& schedule) const {
+  if constexpr (kHasDenseFallback<T>) {
     if (execution == Execution::kDense) {
       dense_multiply<T>(options_.product, options_.layout, *w_, values, in, bias, out, accumulate,
                         activation);
-    } else {
-      forward ? dds_transposed<T>(in, *w_, values, bias, out, accumulate, activation, schedule)
-              : dds<T>(in, *w_, values, out, accumulate, schedule);
+      return;
     }
+  }
+  const bool forward = options_.product == Product::kForward;
+  if (options_.layout == ActivationLayout::kRowMajor) {
+    forward ? dsd<T>(*w_, values, in, bias, out, accumulate, activation, schedule)
+            : dsd_transposed<T>(*w_, values, in, out, accumulate, schedule);
+  } else {
+    forward ? dds_transposed<T>(in, *w_, values, bias, out, accumulate, activation, schedule)
+            : dds<T>(in, *w_, values, out, accumulate, schedule);
   }
 }
 
 template <typename T>
-void Plan<T>::run_gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate,
+void Plan<T>::run_gradient(ConstView<T> dy, ConstView<T> x, Result* gradient, bool accumulate,
                            Execution execution) const {
-  if constexpr (!std::is_same_v<T, BFloat16>) {
+  if constexpr (kHasDenseFallback<T>) {
     if (execution == Execution::kDense) {
       dense_gradient<T>(options_.layout, dy, x, *w_, gradient, accumulate);
-    } else if (options_.layout == ActivationLayout::kRowMajor) {
-      sdd_row_major<T>(dy, x, *w_, gradient, accumulate);
-    } else {
-      sdd<T>(dy, x, *w_, gradient, accumulate);
+      return;
     }
+  }
+  if (options_.layout == ActivationLayout::kRowMajor) {
+    sdd_row_major<T>(dy, x, *w_, gradient, accumulate);
+  } else {
+    sdd<T>(dy, x, *w_, gradient, accumulate);
   }
 }
 
 template <typename T>
-void Plan<T>::multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate,
-                       dense::Activation activation) const {
+void Plan<T>::multiply(const T* values, ConstView<T> in, const Result* bias, MatrixView<Result> out,
+                       bool accumulate, dense::Activation activation) const {
   if (options_.product == Product::kGradWeight) {
     fail_usage("this plan is for the gradient of weights: call gradient()");
   }
@@ -213,7 +210,7 @@ void Plan<T>::multiply(const T* values, ConstView<T> in, const T* bias, MatrixVi
 }
 
 template <typename T>
-void Plan<T>::gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate) const {
+void Plan<T>::gradient(ConstView<T> dy, ConstView<T> x, Result* gradient, bool accumulate) const {
   if (options_.product != Product::kGradWeight) {
     fail_usage("this plan is not for the gradient of weights: call multiply()");
   }
@@ -223,5 +220,8 @@ void Plan<T>::gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumu
 template class Plan<float>;
 template class Plan<double>;
 template class Plan<BFloat16>;
+template class Plan<Float16>;
+template class Plan<Float8E4M3>;
+template class Plan<Float8E5M2>;
 
 }  // namespace filigree::sparse

@@ -7,10 +7,12 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <type_traits>
 
 #include "filigree/sparse/cost_model.h"
 #include "filigree/sparse/dsd.h"
 #include "filigree/sparse/dynamic_pattern.h"
+#include "filigree/sparse/fp8_products.h"
 #include "filigree/sparse/product.h"
 #include "filigree/sparse/schedule.h"
 
@@ -21,7 +23,7 @@ struct PlanOptions {
   ActivationLayout layout = ActivationLayout::kRowMajor;
   // Columns (row-major) or tokens of the activations that the plan is made for; others work too.
   std::int64_t samples = 512;
-  // Whether a dense product may run in place of a sparse one. BF16 has none.
+  // Whether a dense product may run in place of a sparse one. Types of 16 bits and fewer have none.
   bool dense_fallback = true;
   // Choose the schedule by timing, on numbers drawn at random; about half a second. Sparse or dense is the
   // cost model's choice all the same: timing changes no bit of a result.
@@ -32,11 +34,17 @@ struct PlanOptions {
 
 enum class Execution { kSparse, kDense };
 
-// T: float, double; BFloat16 for forward and grad-input of row-major activations.
+// Whether products of T may fall back to dense ones.
+template <typename T>
+inline constexpr bool kHasDenseFallback = std::is_same_v<T, float> || std::is_same_v<T, double>;
+
+// T: float, double, BFloat16, Float16; Float8E4M3 and Float8E5M2, with bias and results in BFloat16.
 template <typename T>
 class Plan {
  public:
-  // For a pattern that stays. Errors (usage): samples below 1 or above 2^31; a product that T does not have.
+  using Result = ResultOf<T>;
+
+  // For a pattern that stays. Errors (usage): samples below 1 or above 2^31.
   Plan(BsrPattern w, const PlanOptions& options);
   // For a pattern that moves, which must outlive the plan: call renew() after each encode().
   Plan(const DynamicBsrPattern& w, const PlanOptions& options);
@@ -53,11 +61,11 @@ class Plan {
   // out = w in + bias (forward), out = w^T in (grad-input); token-major: out = in w^T + bias, out = in w.
   // Plus out where `accumulate`; then, in forward, the activation. bias: of forward's outputs, or nullptr.
   // Errors (usage): shapes that do not fit; a bias or an activation of grad-input; a plan for grad-weight.
-  void multiply(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate = false,
-                dense::Activation activation = dense::Activation::kNone) const;
+  void multiply(const T* values, ConstView<T> in, const Result* bias, MatrixView<Result> out,
+                bool accumulate = false, dense::Activation activation = dense::Activation::kNone) const;
   // gradient = dy x^T (row-major) or dy^T x (token-major) at w's blocks, plus gradient where `accumulate`.
   // Errors (usage): shapes that do not fit; a plan for another product.
-  void gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate = false) const;
+  void gradient(ConstView<T> dy, ConstView<T> x, Result* gradient, bool accumulate = false) const;
 
   const BsrPattern& pattern() const { return *w_; }
   const PlanOptions& options() const { return options_; }
@@ -73,9 +81,10 @@ class Plan {
   // Makes the orders that kernels need.
   void prepare() const;
   void choose_by_timing();
-  void run(const T* values, ConstView<T> in, const T* bias, MatrixView<T> out, bool accumulate,
+  void run(const T* values, ConstView<T> in, const Result* bias, MatrixView<Result> out, bool accumulate,
            dense::Activation activation, Execution execution, const Schedule& schedule) const;
-  void run_gradient(ConstView<T> dy, ConstView<T> x, T* gradient, bool accumulate, Execution execution) const;
+  void run_gradient(ConstView<T> dy, ConstView<T> x, Result* gradient, bool accumulate,
+                    Execution execution) const;
 
   std::shared_ptr<const BsrPattern> w_;
   PlanOptions options_;
@@ -87,5 +96,8 @@ class Plan {
 extern template class Plan<float>;
 extern template class Plan<double>;
 extern template class Plan<BFloat16>;
+extern template class Plan<Float16>;
+extern template class Plan<Float8E4M3>;
+extern template class Plan<Float8E5M2>;
 
 }  // namespace filigree::sparse

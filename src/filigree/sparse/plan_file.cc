@@ -36,6 +36,9 @@ constexpr std::array<std::string_view, 2> kExecutions{"sparse", "dense"};
 template <typename T>
 std::string_view element_name() {
   if constexpr (std::is_same_v<T, BFloat16>) return "BF16";
+  if constexpr (std::is_same_v<T, Float16>) return "F16";
+  if constexpr (std::is_same_v<T, Float8E4M3>) return "F8_E4M3";
+  if constexpr (std::is_same_v<T, Float8E5M2>) return "F8_E5M2";
   return std::is_same_v<T, float> ? "F32" : "F64";
 }
 
@@ -178,8 +181,8 @@ Plan<T> Plan<T>::load(const std::filesystem::path& path) {
   const Schedule schedule{state.number("panel_columns", 0, kMostParts),
                           state.number("activation_parts", 0, kMostParts),
                           state.number("group_parts", 0, kMostParts)};
-  // "dense" of BF16 or against the options is nobody's choice.
-  const bool may_be_dense = options.dense_fallback && !std::is_same_v<T, BFloat16>;
+  // "dense" of a type without it or against the options is nobody's choice.
+  const bool may_be_dense = options.dense_fallback && kHasDenseFallback<T>;
   const bool same_machine =
       state.text("isa") == isa_name(chosen_isa()) && state.number("threads", 1, kMostParts) == thread_count();
   const std::int64_t rows = state.number("rows", 1, kMost);
@@ -210,8 +213,14 @@ Plan<T> Plan<T>::load(const std::filesystem::path& path) {
 template void Plan<float>::save(const std::filesystem::path&) const;
 template void Plan<double>::save(const std::filesystem::path&) const;
 template void Plan<BFloat16>::save(const std::filesystem::path&) const;
+template void Plan<Float16>::save(const std::filesystem::path&) const;
+template void Plan<Float8E4M3>::save(const std::filesystem::path&) const;
+template void Plan<Float8E5M2>::save(const std::filesystem::path&) const;
 template Plan<float> Plan<float>::load(const std::filesystem::path&);
 template Plan<double> Plan<double>::load(const std::filesystem::path&);
 template Plan<BFloat16> Plan<BFloat16>::load(const std::filesystem::path&);
+template Plan<Float16> Plan<Float16>::load(const std::filesystem::path&);
+template Plan<Float8E4M3> Plan<Float8E4M3>::load(const std::filesystem::path&);
+template Plan<Float8E5M2> Plan<Float8E5M2>::load(const std::filesystem::path&);
 
 }  // namespace filigree::sparse

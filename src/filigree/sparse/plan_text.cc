@@ -19,6 +19,9 @@ namespace {
 template <typename T>
 std::string type_text() {
   if constexpr (std::is_same_v<T, BFloat16>) return "bfloat16, sums in float32";
+  if constexpr (std::is_same_v<T, Float16>) return "float16, sums in float32";
+  if constexpr (std::is_same_v<T, Float8E4M3>) return "float8-e4m3, sums in float32, results in bfloat16";
+  if constexpr (std::is_same_v<T, Float8E5M2>) return "float8-e5m2, sums in float32, results in bfloat16";
   return std::is_same_v<T, float> ? "float32" : "float64";
 }
 
@@ -95,7 +98,7 @@ std::string Plan<T>::explain(double peak) const {
                           w.refinement().pattern().block_count(), w.refinement().pattern().block(),
                           w.refinement().pattern().block());
     }
-  } else if (w.block() == 1 && std::is_same_v<T, float>) {
+  } else if (w.block() == 1 && !std::is_same_v<T, double>) {
     const RunIndex& runs = options_.product == Product::kForward ? w.row_runs() : w.column_runs();
     text += fmt::format(
         "elements in {} runs: {} parts of {} rows of the input, one after another in the caches\n",
@@ -128,5 +131,8 @@ std::string Plan<T>::explain(double peak) const {
 template std::string Plan<float>::explain(double) const;
 template std::string Plan<double>::explain(double) const;
 template std::string Plan<BFloat16>::explain(double) const;
+template std::string Plan<Float16>::explain(double) const;
+template std::string Plan<Float8E4M3>::explain(double) const;
+template std::string Plan<Float8E5M2>::explain(double) const;
 
 }  // namespace filigree::sparse

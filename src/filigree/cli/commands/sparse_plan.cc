@@ -51,7 +51,7 @@ void describe(run::Options& options, Settings& s) {
   options.add("seed", &s.seed, "of the pattern");
   options.section("product", "The product");
   options.add("dtype", &s.dtype, "storage of weights and activations")
-      .choices({"float32", "float64", "bfloat16"});
+      .choices({"float32", "float64", "float16", "bfloat16", "float8-e4m3", "float8-e5m2"});
   options.add("op", &s.op, "y = w x, or the gradient of x or of w").choices(choices(sparse::kProducts));
   options.add("layout", &s.layout, "activations: features in rows, or in columns")
       .choices(choices(sparse::kActivationLayouts));
@@ -114,6 +114,12 @@ int sparse_plan(const std::vector<std::string>& arguments) {
     plan<BFloat16>(settings);
   } else if (settings.dtype == "float64") {
     plan<double>(settings);
+  } else if (settings.dtype == "float16") {
+    plan<Float16>(settings);
+  } else if (settings.dtype == "float8-e4m3") {
+    plan<Float8E4M3>(settings);
+  } else if (settings.dtype == "float8-e5m2") {
+    plan<Float8E5M2>(settings);
   } else {
     plan<float>(settings);
   }
