@@ -49,6 +49,11 @@ void ToBFloat16(const float* from, std::int64_t count, BFloat16* to) {
   for (; i < count; ++i) to[i] = BFloat16(from[i]);
 }
 
+// The highest code that is no NaN.
+constexpr std::uint32_t below_nan(const FloatFormat& format) {
+  return format.has_infinity ? format.top_exponent() : format.largest_finite();
+}
+
 // decode_float(), lane by lane.
 template <class T>
 hn::Vec<Words> Decode(hn::Vec<Words> codes) {
@@ -67,10 +72,8 @@ hn::Vec<Words> Decode(hn::Vec<Words> codes) {
   const auto finite = hn::IfThenElse(hn::Gt(magnitude, set(kFormat.fraction_mask())),
                                      hn::Add(shifted, set(kFormat.rebase())), subnormal);
   const auto infinite = hn::Or(shifted, set(0x7F800000U));
-  constexpr std::uint32_t kBelowNan =
-      kFormat.has_infinity ? kFormat.top_exponent() : kFormat.largest_finite();
   const auto special =
-      hn::IfThenElse(hn::Gt(magnitude, set(kBelowNan)), hn::Or(infinite, set(0x400000U)), infinite);
+      hn::IfThenElse(hn::Gt(magnitude, set(below_nan(kFormat))), hn::Or(infinite, set(0x400000U)), infinite);
   return hn::Or(sign, hn::IfThenElse(hn::Gt(magnitude, set(kFormat.largest_finite())), special, finite));
 }
 
@@ -121,16 +124,60 @@ void FromSmall(const T* from, std::int64_t count, float* to) {
   for (; i < count; ++i) to[i] = static_cast<float>(from[i]);
 }
 
+#if HWY_TARGET != HWY_SCALAR
+// BF16 of zero and subnormals of 8 bits: the lower bytes, and behind them the upper ones.
+struct Subnormals {
+  alignas(16) std::uint8_t bytes[16];
+};
+constexpr Subnormals subnormals(const FloatFormat& format) {
+  Subnormals table{};
+  for (std::uint32_t code = 0; code <= format.fraction_mask(); ++code) {
+    const std::uint32_t upper = decode_float(format, code) >> 16;
+    table.bytes[code] = static_cast<std::uint8_t>(upper & 0xFFU);
+    table.bytes[8 + code] = static_cast<std::uint8_t>(upper >> 8);
+  }
+  return table;
+}
+
+// decode_float() of 8 bits to the upper half of its result, which holds all of it: twice the lanes.
+using Full = hn::ScalableTag<std::uint16_t>;
+template <class T>
+hn::Vec<Full> DecodeUpper(hn::Vec<Full> codes) {
+  constexpr FloatFormat kFormat = T::kFormat;
+  static_assert(kFormat.bits() == 8 && kFormat.fraction_bits <= 3);
+  static constexpr Subnormals kSubnormals = subnormals(kFormat);
+  const Full full;
+  const hn::Repartition<std::uint8_t, Full> bytes;
+  const auto set = [&](std::uint32_t value) { return hn::Set(full, static_cast<std::uint16_t>(value)); };
+  const auto magnitude = hn::And(codes, set(kFormat.magnitude_mask()));
+  const auto sign = hn::ShiftLeft<8>(hn::Xor(codes, magnitude));
+  const auto shifted = hn::ShiftLeft<7 - kFormat.fraction_bits>(magnitude);
+  const auto fraction = hn::And(codes, set(kFormat.fraction_mask()));
+  const auto places = hn::Add(hn::Or(fraction, hn::ShiftLeft<8>(fraction)), set(0x800U));
+  const auto table = hn::LoadDup128(bytes, kSubnormals.bytes);
+  const auto subnormal = hn::BitCast(full, hn::TableLookupBytes(table, hn::BitCast(bytes, places)));
+  const auto finite = hn::IfThenElse(hn::Gt(magnitude, set(kFormat.fraction_mask())),
+                                     hn::Add(shifted, set(kFormat.rebase() >> 16)), subnormal);
+  const auto infinite = hn::Or(shifted, set(0x7F80U));
+  const auto special =
+      hn::IfThenElse(hn::Gt(magnitude, set(below_nan(kFormat))), hn::Or(infinite, set(0x40U)), infinite);
+  return hn::Or(sign, hn::IfThenElse(hn::Gt(magnitude, set(kFormat.largest_finite())), special, finite));
+}
+
+#endif
+
 template <class T>
 void FromSmallToBFloat16(const T* from, std::int64_t count, BFloat16* to) {
-  const Halves halves;
-  const hn::RebindToSigned<Words> numbers;
-  const auto lanes = static_cast<std::int64_t>(hn::Lanes(Words()));
   std::int64_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const Full full;
+  const hn::Rebind<std::uint8_t, Full> bytes;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(full));
   for (; i + lanes <= count; i += lanes) {
-    const auto upper = hn::BitCast(numbers, hn::ShiftRight<16>(LoadDecoded(from + i)));
-    hn::StoreU(hn::DemoteTo(halves, upper), halves, reinterpret_cast<std::uint16_t*>(to + i));
+    const auto codes = hn::PromoteTo(full, hn::LoadU(bytes, reinterpret_cast<const std::uint8_t*>(from + i)));
+    hn::StoreU(DecodeUpper<T>(codes), full, reinterpret_cast<std::uint16_t*>(to + i));
   }
+#endif
   for (; i < count; ++i) to[i] = BFloat16(static_cast<float>(from[i]));
 }
 

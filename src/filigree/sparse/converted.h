@@ -77,7 +77,9 @@ void multiply_converted(ActivationLayout layout, const BsrPattern& w, const V* v
   const std::int64_t samples = activations.samples(y);
   const std::int64_t inputs = activations.features(x);
   const std::int64_t outputs = activations.features(y);
-  const std::int64_t most = std::min(samples, kernels::kPanelColumns * thread_count());
+  // Products that run on pairs put weights in order in each call: fewer calls.
+  constexpr std::int64_t kPanels = kSameResult ? 4 : 1;
+  const std::int64_t most = std::min(samples, kPanels * kernels::kPanelColumns * thread_count());
   To* const numbers = scratch<Scratch::kConvertedValues, To>(w.value_capacity() + outputs);
   cast_values(values, w.value_count(), numbers);
   const To* biases = nullptr;

@@ -154,7 +154,7 @@ void dsd_transposed_by_kernel(const BsrPattern& w, const T* values, ConstView<T>
 // Whether kernels take T as it is stored.
 template <typename T>
 bool has_kernel(const BsrPattern& w) {
-  return std::is_same_v<T, BFloat16> ? has_pair_kernel(w) : !Half<T>;
+  return !std::is_same_v<T, BFloat16> || has_pair_kernel(w);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
+#include "filigree/sparse/converted.h"
 #include "filigree/sparse/kernels/kernels.h"
 #include "filigree/sparse/plan.h"
 #include "filigree/sparse/refinement.h"
@@ -90,6 +91,14 @@ std::string Plan<T>::explain(double peak) const {
     text += fmt::format("OpenBLAS multiplies a dense copy of {}, made at each call\n",
                         bytes_text(static_cast<double>(w.rows() * w.columns()) * sizeof(T)));
     return text;
+  }
+  if constexpr (!kHasDenseFallback<T>) {
+    const bool pairs = row_major && options_.product != Product::kGradWeight && !std::is_same_v<T, Float16> &&
+                       has_pair_kernel(w);
+    if (!pairs || Float8<T>) {
+      text += fmt::format("operands are converted to {} on the way, some samples at a time\n",
+                          pairs ? "bfloat16" : "float32");
+    }
   }
   if (w.ragged()) text += "blocks reach behind w's edge: activations are copied with zeros behind theirs\n";
   if (options_.product == Product::kGradWeight || !row_major) {
