@@ -193,7 +193,7 @@ class Problem {
   AlignedVector<T> x_;
   AlignedVector<T> y_;
   AlignedVector<T> values_;
-  AlignedVector<Result> gradient_;
+  AlignedVector<GradientOf<T>> gradient_;
   AlignedVector<D> dense_w_;
   AlignedVector<Result> result_;
   // Empty where those above have type D.

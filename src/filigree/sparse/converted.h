@@ -3,7 +3,6 @@
 #pragma once
 
 #include <algorithm>
-#include <concepts>
 #include <cstdint>
 #include <type_traits>
 
@@ -13,12 +12,9 @@
 #include "filigree/numerics/matrix_view.h"
 #include "filigree/sparse/product.h"
 #include "filigree/sparse/product_parts.h"
+#include "filigree/sparse/products.h"
 
 namespace filigree::sparse {
-
-// Formats whose products are summed in FP32.
-template <typename T>
-concept Half = std::same_as<T, BFloat16> || std::same_as<T, Float16>;
 
 // Whether dsd and dsd_transposed have a kernel for pairs of BF16 as they are stored.
 inline bool has_pair_kernel(const BsrPattern& w) { return w.block() > 1 && chosen_isa() == Isa::kAvx512Bf16; }
@@ -116,8 +112,13 @@ void gradient_of_converted(ActivationLayout layout, MatrixView<const Dy> dy, Mat
   const std::int64_t samples = activations.samples(x);
   const std::int64_t inputs = activations.features(x);
   const std::int64_t outputs = activations.features(dy);
-  auto* const sums = scratch<Scratch::kConvertedValues, float>(w.value_capacity());
-  if (accumulate) cast_values(gradient, w.value_count(), sums);
+  float* sums = nullptr;
+  if constexpr (std::is_same_v<G, float>) {
+    sums = gradient;
+  } else {
+    sums = scratch<Scratch::kConvertedValues, float>(w.value_capacity());
+    if (accumulate) cast_values(gradient, w.value_count(), sums);
+  }
   auto* const copy =
       scratch<Scratch::kConvertedActivations, float>((inputs + outputs) * std::min(kSamples, samples));
   // Of no sample the sum is zero.
@@ -131,7 +132,7 @@ void gradient_of_converted(ActivationLayout layout, MatrixView<const Dy> dy, Mat
     product(dy_copy, x_copy, sums, accumulate || first > 0);
     first += kSamples;
   } while (first < samples);
-  cast_values(sums, w.value_count(), gradient);
+  if constexpr (!std::is_same_v<G, float>) cast_values(sums, w.value_count(), gradient);
 }
 
 }  // namespace filigree::sparse

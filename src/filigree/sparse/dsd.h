@@ -33,5 +33,9 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<T> values, ConstView<T> dy
 template <typename T>
 void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient,
                    bool accumulate = false);
+// The same sums as they are, in FP32.
+template <Half T>
+void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, float* gradient,
+                   bool accumulate = false);
 
 }  // namespace filigree::sparse

@@ -40,8 +40,7 @@ void dsd_transposed(const BsrPattern& w, ConstPointer<V> values, ConstView<Dy> d
 }
 
 template <Float8 Dy, Float8 X>
-void sdd_row_major(ConstView<Dy> dy, ConstView<X> x, const BsrPattern& w, BFloat16* gradient,
-                   bool accumulate) {
+void sdd_row_major(ConstView<Dy> dy, ConstView<X> x, const BsrPattern& w, float* gradient, bool accumulate) {
   check_view("sdd_row_major", "dy", dy, w.rows(), x.columns);
   check_view("sdd_row_major", "x", x, w.columns(), x.columns);
   gradient_of_converted(kRowMajor, dy, x, w, gradient, accumulate,
@@ -79,7 +78,7 @@ void dds(ConstView<Dy> dy, const BsrPattern& w, ConstPointer<V> values, MatrixVi
 }
 
 template <Float8 Dy, Float8 X>
-void sdd(ConstView<Dy> dy, ConstView<X> x, const BsrPattern& w, BFloat16* gradient, bool accumulate) {
+void sdd(ConstView<Dy> dy, ConstView<X> x, const BsrPattern& w, float* gradient, bool accumulate) {
   check_view("sdd", "dy", dy, x.rows, w.rows());
   check_view("sdd", "x", x, x.rows, w.columns());
   gradient_of_converted(kTokenMajor, dy, x, w, gradient, accumulate,
@@ -93,12 +92,12 @@ void sdd(ConstView<Dy> dy, ConstView<X> x, const BsrPattern& w, BFloat16* gradie
                           bool, dense::Activation, const Schedule&);                                        \
   template void dsd_transposed<A, B>(const BsrPattern&, const A*, ConstView<B>, MatrixView<BFloat16>, bool, \
                                      const Schedule&);                                                      \
-  template void sdd_row_major<A, B>(ConstView<A>, ConstView<B>, const BsrPattern&, BFloat16*, bool);        \
+  template void sdd_row_major<A, B>(ConstView<A>, ConstView<B>, const BsrPattern&, float*, bool);           \
   template void dds_transposed<A, B>(ConstView<A>, const BsrPattern&, const B*, const BFloat16*,            \
                                      MatrixView<BFloat16>, bool, dense::Activation, const Schedule&);       \
   template void dds<A, B>(ConstView<A>, const BsrPattern&, const B*, MatrixView<BFloat16>, bool,            \
                           const Schedule&);                                                                 \
-  template void sdd<A, B>(ConstView<A>, ConstView<B>, const BsrPattern&, BFloat16*, bool)
+  template void sdd<A, B>(ConstView<A>, ConstView<B>, const BsrPattern&, float*, bool)
 
 FILIGREE_FP8_PRODUCTS(Float8E4M3, Float8E4M3);
 FILIGREE_FP8_PRODUCTS(Float8E4M3, Float8E5M2);

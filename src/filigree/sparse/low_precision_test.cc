@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <functional>
@@ -29,12 +30,13 @@ double number(T value) {
   return double{static_cast<float>(value)};
 }
 
-// What weights, activations and gradients of activations are stored in, and results.
-template <typename W, typename X = W, typename Dy = X>
+// What weights, activations, gradients of activations and of weights are stored in, and results.
+template <typename W, typename X = W, typename Dy = X, typename Dw = GradientOf<W>>
 struct Formats {
   using Weight = W;
   using Input = X;
   using Gradient = Dy;
+  using WeightGradient = Dw;
   using Result = ResultOf<W>;
 };
 
@@ -96,9 +98,10 @@ std::vector<double> magnitude(std::vector<double> values) {
 // Rounded once, from a sum in FP32.
 template <typename T>
 void expect_rounded(T got, double exact, double magnitude) {
-  // Half a unit in the last place, of FP16's subnormals too.
-  const double rounding =
-      std::is_same_v<T, Float16> ? std::max(std::abs(exact) * 0x1p-11, 0x1p-25) : std::abs(exact) * 0x1p-8;
+  // Half a unit in the last place, of FP16's subnormals too. FP32's is in the sum's own.
+  const double rounding = std::is_same_v<T, float>     ? 0
+                          : std::is_same_v<T, Float16> ? std::max(std::abs(exact) * 0x1p-11, 0x1p-25)
+                                                       : std::abs(exact) * 0x1p-8;
   ASSERT_LE(std::abs(number(got) - exact), rounding + 4e-6 * magnitude) << number(got) << ", " << exact;
 }
 
@@ -150,7 +153,7 @@ void input_gradient(const BsrPattern& w, const std::vector<typename F::Weight>& 
 }
 template <class F>
 void weight_gradient(const BsrPattern& w, const Stored<typename F::Gradient>& dy,
-                     const Stored<typename F::Input>& x, std::vector<typename F::Result>& gradient,
+                     const Stored<typename F::Input>& x, std::vector<typename F::WeightGradient>& gradient,
                      bool accumulate) {
   using X = typename F::Input;
   using Dy = typename F::Gradient;
@@ -167,6 +170,7 @@ void weight_gradient(const BsrPattern& w, const Stored<typename F::Gradient>& dy
 template <class F>
 struct Problem {
   using Result = typename F::Result;
+  using WeightGradient = typename F::WeightGradient;
 
   Problem(const BsrPattern& w, ActivationLayout layout, std::int64_t n, std::int64_t padding)
       : w(w),
@@ -177,7 +181,7 @@ struct Problem {
         bias(normals<Result>(w.rows(), random)),
         y(layout, n, w.rows(), padding, random),
         dx(layout, n, w.columns(), padding, random),
-        gradient(normals<Result>(w.value_count(), random)) {}
+        gradient(normals<WeightGradient>(w.value_count(), random)) {}
 
   void check(bool accumulate, bool with_bias, Activation activation) const {
     check_forward(accumulate, with_bias, activation);
@@ -223,7 +227,7 @@ struct Problem {
 
   void check_weight_gradient(bool accumulate) const {
     SCOPED_TRACE("grad-weight");
-    std::vector<Result> got = gradient;
+    std::vector<WeightGradient> got = gradient;
     weight_gradient<F>(w, dy, x, got, accumulate);
     const auto run = [&](std::vector<double> (*of)(std::vector<double>)) {
       std::vector<double> sums = of(exact(gradient));
@@ -240,18 +244,22 @@ struct Problem {
     }
   }
 
-  // The bits of all results, without accumulation.
-  std::vector<std::uint16_t> bits() const {
+  // Of all results, as floats.
+  std::vector<std::uint32_t> bits() const {
     Stored<Result> outputs = y;
     Stored<Result> inputs = dx;
-    std::vector<Result> weights = gradient;
+    std::vector<WeightGradient> weights = gradient;
     forward<F>(w, values, x, bias.data(), outputs, false, Activation::kNone);
     input_gradient<F>(w, values, dy, inputs, false);
     weight_gradient<F>(w, dy, x, weights, true);
-    std::vector<std::uint16_t> all;
-    for (const std::vector<Result>* results : {&outputs.data, &inputs.data, &weights}) {
-      for (const Result result : *results) all.push_back(result.bits);
-    }
+    std::vector<std::uint32_t> all;
+    const auto add = [&](const auto& results) {
+      for (const auto result : results)
+        all.push_back(std::bit_cast<std::uint32_t>(static_cast<float>(result)));
+    };
+    add(outputs.data);
+    add(inputs.data);
+    add(weights);
     return all;
   }
 
@@ -265,7 +273,7 @@ struct Problem {
   std::vector<Result> bias;
   Stored<Result> y;
   Stored<Result> dx;
-  std::vector<Result> gradient;
+  std::vector<WeightGradient> gradient;
 };
 
 BsrPattern draw(std::int64_t rows, std::int64_t columns, int block, double density) {
@@ -290,7 +298,8 @@ template <class F>
 class LowPrecision : public testing::Test {};
 using AllFormats =
     testing::Types<Formats<BFloat16>, Formats<Float16>, Formats<Float8E4M3>, Formats<Float8E5M2>,
-                   Formats<Float8E4M3, Float8E4M3, Float8E5M2>, Formats<Float8E5M2, Float8E4M3, Float8E4M3> >;
+                   Formats<Float8E4M3, Float8E4M3, Float8E5M2>, Formats<Float8E5M2, Float8E4M3, Float8E4M3>,
+                   Formats<BFloat16, BFloat16, BFloat16, float>, Formats<Float16, Float16, Float16, float>>;
 TYPED_TEST_SUITE(LowPrecision, AllFormats);
 
 TYPED_TEST(LowPrecision, AgreesWithTheReference) {
@@ -337,7 +346,7 @@ TYPED_TEST(LowPrecision, RoundsOnceAndGivesTheSameBitsForAnyNumberOfThreads) {
       const Problem<TypeParam> problem(w, layout, 1300, 1);
       set_thread_count(1);
       problem.check(true, true, Activation::kNone);
-      const std::vector<std::uint16_t> expected = problem.bits();
+      const std::vector<std::uint32_t> expected = problem.bits();
       for (const int threads : {2, 3, 5}) {
         set_thread_count(threads);
         EXPECT_EQ(problem.bits(), expected) << threads << " threads";
@@ -358,7 +367,7 @@ TYPED_TEST(LowPrecision, AllocatesNothingAfterTheFirstCall) {
         const Problem<TypeParam> problem(w, layout, 600, 0);
         Stored<typename TypeParam::Result> y = problem.y;
         Stored<typename TypeParam::Result> dx = problem.dx;
-        std::vector<typename TypeParam::Result> gradient = problem.gradient;
+        std::vector<typename TypeParam::WeightGradient> gradient = problem.gradient;
         const auto all = [&] {
           forward<TypeParam>(w, problem.values, problem.x, problem.bias.data(), y, true, Activation::kRelu);
           input_gradient<TypeParam>(w, problem.values, problem.dy, dx, true);
@@ -382,7 +391,7 @@ TEST(Fp8Products, AreThoseOfBFloat16) {
     const BsrPattern w = draw(2 * block + (block > 1 ? 1 : 0), 3 * block, block, 0.6);
     on_every_isa_and_layout([&](ActivationLayout layout) {
       const Problem<Mixed> narrow(w, layout, 150, 0);
-      Problem<Formats<BFloat16> > wide(w, layout, 150, 0);
+      Problem<Formats<BFloat16, BFloat16, BFloat16, float>> wide(w, layout, 150, 0);
       const auto widen = [](const auto& from, std::vector<BFloat16>& to) {
         for (std::size_t i = 0; i < from.size(); ++i) to[i] = BFloat16(static_cast<float>(from[i]));
       };
@@ -405,7 +414,7 @@ TYPED_TEST(LowPrecision, RefusesShapesThatDoNotFit) {
       const Problem<F> fewer(w, layout.layout, 4, 0);
       Stored<typename F::Result> y = problem.y;
       Stored<typename F::Result> dx = problem.dx;
-      std::vector<typename F::Result> gradient = problem.gradient;
+      std::vector<typename F::WeightGradient> gradient = problem.gradient;
       const auto usage = [](const std::function<void()>& body) {
         return test::error_of(ExitCode::kUsage, body);
       };

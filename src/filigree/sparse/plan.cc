@@ -179,22 +179,6 @@ void Plan<T>::run(const T* values, ConstView<T> in, const Result* bias, MatrixVi
 }
 
 template <typename T>
-void Plan<T>::run_gradient(ConstView<T> dy, ConstView<T> x, Result* gradient, bool accumulate,
-                           Execution execution) const {
-  if constexpr (kHasDenseFallback<T>) {
-    if (execution == Execution::kDense) {
-      dense_gradient<T>(options_.layout, dy, x, *w_, gradient, accumulate);
-      return;
-    }
-  }
-  if (options_.layout == ActivationLayout::kRowMajor) {
-    sdd_row_major<T>(dy, x, *w_, gradient, accumulate);
-  } else {
-    sdd<T>(dy, x, *w_, gradient, accumulate);
-  }
-}
-
-template <typename T>
 void Plan<T>::multiply(const T* values, ConstView<T> in, const Result* bias, MatrixView<Result> out,
                        bool accumulate, dense::Activation activation) const {
   if (options_.product == Product::kGradWeight) {
@@ -210,11 +194,22 @@ void Plan<T>::multiply(const T* values, ConstView<T> in, const Result* bias, Mat
 }
 
 template <typename T>
-void Plan<T>::gradient(ConstView<T> dy, ConstView<T> x, Result* gradient, bool accumulate) const {
+template <StoresGradientOf<T> G>
+void Plan<T>::gradient(ConstView<T> dy, ConstView<T> x, G* gradient, bool accumulate) const {
   if (options_.product != Product::kGradWeight) {
     fail_usage("this plan is not for the gradient of weights: call multiply()");
   }
-  run_gradient(dy, x, gradient, accumulate, execution_);
+  if constexpr (kHasDenseFallback<T>) {
+    if (execution_ == Execution::kDense) {
+      dense_gradient<T>(options_.layout, dy, x, *w_, gradient, accumulate);
+      return;
+    }
+  }
+  if (options_.layout == ActivationLayout::kRowMajor) {
+    sdd_row_major<T>(dy, x, *w_, gradient, accumulate);
+  } else {
+    sdd<T>(dy, x, *w_, gradient, accumulate);
+  }
 }
 
 template class Plan<float>;
@@ -223,5 +218,14 @@ template class Plan<BFloat16>;
 template class Plan<Float16>;
 template class Plan<Float8E4M3>;
 template class Plan<Float8E5M2>;
+
+template void Plan<float>::gradient(ConstView<float>, ConstView<float>, float*, bool) const;
+template void Plan<double>::gradient(ConstView<double>, ConstView<double>, double*, bool) const;
+template void Plan<BFloat16>::gradient(ConstView<BFloat16>, ConstView<BFloat16>, BFloat16*, bool) const;
+template void Plan<BFloat16>::gradient(ConstView<BFloat16>, ConstView<BFloat16>, float*, bool) const;
+template void Plan<Float16>::gradient(ConstView<Float16>, ConstView<Float16>, Float16*, bool) const;
+template void Plan<Float16>::gradient(ConstView<Float16>, ConstView<Float16>, float*, bool) const;
+template void Plan<Float8E4M3>::gradient(ConstView<Float8E4M3>, ConstView<Float8E4M3>, float*, bool) const;
+template void Plan<Float8E5M2>::gradient(ConstView<Float8E5M2>, ConstView<Float8E5M2>, float*, bool) const;
 
 }  // namespace filigree::sparse

@@ -38,7 +38,8 @@ enum class Execution { kSparse, kDense };
 template <typename T>
 inline constexpr bool kHasDenseFallback = std::is_same_v<T, float> || std::is_same_v<T, double>;
 
-// T: float, double, BFloat16, Float16; Float8E4M3 and Float8E5M2, with bias and results in BFloat16.
+// T: float, double, BFloat16, Float16; Float8E4M3 and Float8E5M2, with bias and results in BFloat16 and
+// gradients of weights in FP32.
 template <typename T>
 class Plan {
  public:
@@ -64,8 +65,10 @@ class Plan {
   void multiply(const T* values, ConstView<T> in, const Result* bias, MatrixView<Result> out,
                 bool accumulate = false, dense::Activation activation = dense::Activation::kNone) const;
   // gradient = dy x^T (row-major) or dy^T x (token-major) at w's blocks, plus gradient where `accumulate`.
+  // G: T, or float where T has fewer bits; float for FP8.
   // Errors (usage): shapes that do not fit; a plan for another product.
-  void gradient(ConstView<T> dy, ConstView<T> x, Result* gradient, bool accumulate = false) const;
+  template <StoresGradientOf<T> G>
+  void gradient(ConstView<T> dy, ConstView<T> x, G* gradient, bool accumulate = false) const;
 
   const BsrPattern& pattern() const { return *w_; }
   const PlanOptions& options() const { return options_; }
@@ -83,8 +86,6 @@ class Plan {
   void choose_by_timing();
   void run(const T* values, ConstView<T> in, const Result* bias, MatrixView<Result> out, bool accumulate,
            dense::Activation activation, Execution execution, const Schedule& schedule) const;
-  void run_gradient(ConstView<T> dy, ConstView<T> x, Result* gradient, bool accumulate,
-                    Execution execution) const;
 
   std::shared_ptr<const BsrPattern> w_;
   PlanOptions options_;

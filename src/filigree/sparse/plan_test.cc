@@ -150,13 +150,20 @@ TYPED_TEST(PlanOfNarrowType, MultipliesWhatItIsPlannedFor) {
     EXPECT_TRUE(as_it_is || contains(text, "operands are converted")) << text;
     const std::vector<TypeParam> values = ones(full.value_count());
     const std::vector<TypeParam> in = ones(32 * 32);
-    std::vector<Result> out(32 * 32, Result(1.0F));
-    if (options.product == Product::kGradWeight) {
-      plan.gradient({in.data(), 32, 32}, {in.data(), 32, 32}, out.data(), true);
-    } else {
-      plan.multiply(values.data(), {in.data(), 32, 32}, nullptr, {out.data(), 32, 32}, true);
+    const MatrixView<const TypeParam> view(in.data(), 32, 32);
+    if (options.product != Product::kGradWeight) {
+      std::vector<Result> out(32 * 32, Result(1.0F));
+      plan.multiply(values.data(), view, nullptr, {out.data(), 32, 32}, true);
+      EXPECT_EQ(out, std::vector<Result>(out.size(), Result(33.0F)));
+      return;
     }
-    EXPECT_EQ(out, std::vector<Result>(out.size(), Result(33.0F)));
+    const auto check_gradient = [&]<typename G>(G start) {
+      std::vector<G> gradient(32 * 32, start);
+      plan.gradient(view, view, gradient.data(), true);
+      EXPECT_EQ(gradient, std::vector<G>(gradient.size(), G(33.0F)));
+    };
+    check_gradient(GradientOf<TypeParam>(1.0F));
+    check_gradient(1.0F);
   });
 }
 

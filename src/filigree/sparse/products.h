@@ -11,6 +11,7 @@
 // Errors (usage): shapes that do not fit together; a stride below the number of columns.
 #pragma once
 
+#include <concepts>
 #include <type_traits>
 
 #include "filigree/dense/activation.h"
@@ -28,6 +29,10 @@ using ConstView = MatrixView<const std::type_identity_t<T>>;
 template <typename T>
 using ConstPointer = const std::type_identity_t<T>*;
 
+// Formats of 16 bits: their products are summed in FP32.
+template <typename T>
+concept Half = std::same_as<T, BFloat16> || std::same_as<T, Float16>;
+
 // y = activation(x W^T (+ bias) (+ y where `accumulate`)): forward of a linear layer. bias: [out], or
 // nullptr.
 template <typename T>
@@ -43,5 +48,8 @@ void dds(ConstView<T> dy, const BsrPattern& w, ConstPointer<T> values, MatrixVie
 // gradient = dy^T x at W's blocks (+ gradient where `accumulate`): gradient of the weights.
 template <typename T>
 void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate = false);
+// The same sums as they are, in FP32.
+template <Half T>
+void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, float* gradient, bool accumulate = false);
 
 }  // namespace filigree::sparse

@@ -110,10 +110,8 @@ void sdd_row_major_by_kernel(ConstView<T> dy, ConstView<T> x, const BsrPattern& 
   run_sdd<T>({dy.data, dy.stride, true}, {x.data, x.stride, true}, x.columns, w, gradient, accumulate);
 }
 
-}  // namespace
-
-template <typename T>
-void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+template <typename T, typename G>
+void sdd_of_any(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, G* gradient, bool accumulate) {
   check_view("sdd", "dy", dy, x.rows, w.rows());
   check_view("sdd", "x", x, x.rows, w.columns());
   if constexpr (Half<T>) {
@@ -126,8 +124,9 @@ void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool
   }
 }
 
-template <typename T>
-void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+template <typename T, typename G>
+void sdd_row_major_of_any(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, G* gradient,
+                          bool accumulate) {
   check_view("sdd_row_major", "dy", dy, w.rows(), x.columns);
   check_view("sdd_row_major", "x", x, w.columns(), x.columns);
   if constexpr (Half<T>) {
@@ -140,15 +139,39 @@ void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* grad
   }
 }
 
+}  // namespace
+
+template <typename T>
+void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+  sdd_of_any<T>(dy, x, w, gradient, accumulate);
+}
+template <Half T>
+void sdd(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, float* gradient, bool accumulate) {
+  sdd_of_any<T>(dy, x, w, gradient, accumulate);
+}
+template <typename T>
+void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, T* gradient, bool accumulate) {
+  sdd_row_major_of_any<T>(dy, x, w, gradient, accumulate);
+}
+template <Half T>
+void sdd_row_major(ConstView<T> dy, ConstView<T> x, const BsrPattern& w, float* gradient, bool accumulate) {
+  sdd_row_major_of_any<T>(dy, x, w, gradient, accumulate);
+}
+
 template void sdd<float>(ConstView<float>, ConstView<float>, const BsrPattern&, float*, bool);
 template void sdd<double>(ConstView<double>, ConstView<double>, const BsrPattern&, double*, bool);
 template void sdd<BFloat16>(ConstView<BFloat16>, ConstView<BFloat16>, const BsrPattern&, BFloat16*, bool);
+template void sdd<BFloat16>(ConstView<BFloat16>, ConstView<BFloat16>, const BsrPattern&, float*, bool);
 template void sdd<Float16>(ConstView<Float16>, ConstView<Float16>, const BsrPattern&, Float16*, bool);
+template void sdd<Float16>(ConstView<Float16>, ConstView<Float16>, const BsrPattern&, float*, bool);
 template void sdd_row_major<float>(ConstView<float>, ConstView<float>, const BsrPattern&, float*, bool);
 template void sdd_row_major<double>(ConstView<double>, ConstView<double>, const BsrPattern&, double*, bool);
 template void sdd_row_major<BFloat16>(ConstView<BFloat16>, ConstView<BFloat16>, const BsrPattern&, BFloat16*,
                                       bool);
+template void sdd_row_major<BFloat16>(ConstView<BFloat16>, ConstView<BFloat16>, const BsrPattern&, float*,
+                                      bool);
 template void sdd_row_major<Float16>(ConstView<Float16>, ConstView<Float16>, const BsrPattern&, Float16*,
                                      bool);
+template void sdd_row_major<Float16>(ConstView<Float16>, ConstView<Float16>, const BsrPattern&, float*, bool);
 
 }  // namespace filigree::sparse
