@@ -127,36 +127,5 @@ TEST_F(MatrixFile, NamesTheLineOfWhatIsWrong) {
   EXPECT_TRUE(contains(smtx_error("2, 2, 1\n0 1 1\n"), "ends before its column indices"));
 }
 
-// Damaged files end in a matrix or in an error, never elsewhere.
-TEST_F(MatrixFile, SurvivesDamage) {
-  const std::string files[] = {"%%MatrixMarket matrix coordinate real symmetric\n3 3 2\n1 1 4.5\n3 2 -1e3\n",
-                               "3, 4, 5\n0 2 2 5\n1 3 0 1 2\n"};
-  Philox random(3, Purpose::kTest);
-  int refused = 0;
-  for (int i = 0; i < 4000; ++i) {
-    std::string text = files[i % 2];
-    for (std::uint64_t times = 1 + random.below(3); times > 0; --times) {
-      const auto at = static_cast<std::size_t>(random.below(text.size()));
-      switch (random.below(3)) {
-        case 0: text[at] = static_cast<char>(random.below(256)); break;
-        case 1: text.erase(at, 1 + static_cast<std::size_t>(random.below(4))); break;
-        default:
-          text.insert(text.begin() + static_cast<std::ptrdiff_t>(at), "0123456789 -.e\n"[random.below(15)]);
-      }
-      text += '\n';
-    }
-    try {
-      if (i % 2 == 0) {
-        (void)bsr_from_coo(market(text), 1, Canonical::kSum);
-      } else {
-        (void)bsr_from_csr(smtx(text), 1, Canonical::kSum);
-      }
-    } catch (const Error&) {
-      ++refused;
-    }
-  }
-  EXPECT_GT(refused, 1000);
-}
-
 }  // namespace
 }  // namespace filigree::sparse
