@@ -14,6 +14,7 @@ namespace {
 using test::contains;
 using test::Outcome;
 using test::run_program;
+using test::TemporaryFolder;
 
 TEST(SparseBench, PrintsALineOfJsonForEachCell) {
   for (const char* op : {"forward", "grad-input", "grad-weight"}) {
@@ -111,6 +112,45 @@ TEST(SparseBench, TakesRaggedShapes) {
                                        "5", "--density", "1/4", "--pairs", "1", "--json"});
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_EQ(nlohmann::json::parse(outcome.out)["m"], 30);
+}
+
+TEST(SparseBench, TakesThePatternOfAFile) {
+  const TemporaryFolder folder;
+  const auto mtx =
+      folder.write("w.mtx", "%%MatrixMarket matrix coordinate real general\n5 6 2\n5 6 1.5\n1 1 2\n");
+  const auto smtx = folder.write("w.smtx", "5, 6, 2\n0 1 1 1 1 2\n0 5\n");
+  for (const auto& file : {mtx, smtx}) {
+    const Outcome outcome =
+        run_program({FILIGREE_PROGRAM, "sparse", "bench", "--matrix", file.string(), "--n", "8", "--block",
+                     "4", "--block", "1", "--pairs", "1", "--json"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    std::istringstream lines(outcome.out);
+    for (const double density : {0.5, 2.0 / 30}) {
+      std::string text;
+      ASSERT_TRUE(std::getline(lines, text));
+      const auto line = nlohmann::json::parse(text);
+      EXPECT_EQ(line["m"], 5);
+      EXPECT_EQ(line["k"], 6);
+      EXPECT_EQ(line["density"], density);
+      EXPECT_EQ(line["pattern"], file.filename().string());
+    }
+  }
+}
+
+TEST(SparseBench, RefusesWhatAFileSaysItself) {
+  const TemporaryFolder folder;
+  const auto file = folder.write("w.smtx", "5, 6, 2\n0 1 1 1 1 2\n0 5\n").string();
+  for (const char* option : {"--m=64", "--k=64", "--density=1/4", "--pattern=banded"}) {
+    const Outcome outcome = run_program({FILIGREE_PROGRAM, "sparse", "bench", "--matrix", file, option});
+    EXPECT_EQ(outcome.code, 2) << option;
+    EXPECT_TRUE(contains(outcome.err, "leave out --")) << outcome.err;
+  }
+  EXPECT_EQ(run_program({FILIGREE_PROGRAM, "sparse", "bench", "--matrix", "w.txt"}).code, 2);
+  EXPECT_EQ(run_program({FILIGREE_PROGRAM, "sparse", "bench", "--matrix", "none.mtx"}).code, 3);
+  const auto empty = folder.write("e.smtx", "2, 2, 0\n0 0 0\n\n").string();
+  const Outcome outcome = run_program({FILIGREE_PROGRAM, "sparse", "bench", "--matrix", empty});
+  EXPECT_EQ(outcome.code, 3);
+  EXPECT_TRUE(contains(outcome.err, "holds no element")) << outcome.err;
 }
 
 }  // namespace

@@ -58,13 +58,18 @@ std::int64_t blocks_of(const BenchmarkCell& cell) {
   return block_count_for_density(cell.m, cell.k, cell.block, cell.density);
 }
 
+BsrPattern pattern_of(const BenchmarkCell& cell, Philox& random) {
+  if (cell.matrix != nullptr) return *cell.matrix;
+  return pattern_of_kind(cell.pattern, cell.m, cell.k, cell.block, blocks_of(cell), random);
+}
+
 // Operands, results and the products of one cell; dense ones are of type D.
 template <typename T, typename D>
 class Problem {
  public:
   Problem(const BenchmarkCell& cell, Philox& random)
       : cell_(cell),
-        w_(pattern_of_kind(cell.pattern, cell.m, cell.k, cell.block, blocks_of(cell), random)),
+        w_(pattern_of(cell, random)),
         x_(uniform<T>(cell.k * cell.n, std::sqrt(3.0), random)),
         y_(uniform<T>(cell.m * cell.n, std::sqrt(3.0), random)),
         values_(uniform<T>(w_.value_count(), std::sqrt(3.0 / (w_.density() * static_cast<double>(cell.k))),

@@ -44,6 +44,9 @@ struct BenchmarkCell {
   Product op = Product::kForward;
   ActivationLayout layout = ActivationLayout::kRowMajor;
   PatternKind pattern = PatternKind::kUniform;
+  // Where there is one, W's blocks (m, k, block and density are its own) in place of a pattern that is drawn.
+  // It must outlive the cell.
+  const BsrPattern* matrix = nullptr;
   BenchmarkType type = BenchmarkType::kFloat32;
   BenchmarkMode mode = BenchmarkMode::kStatic;
   // As PlanOptions have them.

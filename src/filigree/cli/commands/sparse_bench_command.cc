@@ -2,6 +2,8 @@
 // end in _bench.cc are micro-benchmarks: hence this name.)
 #include <fmt/format.h>
 
+#include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -24,9 +26,11 @@ namespace {
 
 using sparse::BenchmarkCell;
 using sparse::BenchmarkResult;
+using sparse::BsrPattern;
 
 // Options as the command line knows them; lists give a grid.
 struct Settings {
+  std::filesystem::path matrix;
   std::vector<std::string> m{"2048"};
   std::vector<std::string> k{"same"};
   std::vector<std::string> n{"64", "512"};
@@ -47,6 +51,8 @@ struct Settings {
 
 void describe(run::Options& options, Settings& settings) {
   options.section("shape", "Shapes (each list adds a dimension to the grid)");
+  options.add("matrix", &settings.matrix,
+              "a .mtx or .smtx file: its pattern at each block, in place of m, k, density and pattern");
   options.add("m", &settings.m, "rows of the weights: features out");
   options.add("k", &settings.k, "columns of the weights: features in; same: as many as rows");
   options.add("n", &settings.n, "columns of the activations (samples, tokens)");
@@ -73,8 +79,17 @@ void describe(run::Options& options, Settings& settings) {
   options.add("json", &settings.json, "print a line of JSON for each cell").transient();
 }
 
-// The last list is the innermost dimension.
-std::vector<BenchmarkCell> grid(const Settings& s) {
+// What a matrix says itself.
+void refuse_beside_matrix(const run::Options& options) {
+  for (const char* name : {"m", "k", "density", "pattern"}) {
+    if (options.given(name)) {
+      fail_usage("--matrix gives shape, density and pattern of the weights: leave out --{}", name);
+    }
+  }
+}
+
+// The last list is the innermost dimension. `of_file`: a file's pattern at each block, which cells refer to.
+std::vector<BenchmarkCell> grid(const Settings& s, std::map<int, BsrPattern>& of_file) {
   std::vector<BenchmarkCell> cells{{}};
   const auto each = [&](const std::vector<std::string>& texts, const auto& set) {
     std::vector<BenchmarkCell> more;
@@ -93,10 +108,24 @@ std::vector<BenchmarkCell> grid(const Settings& s) {
   each(s.mode, [](BenchmarkCell& cell, Text text) { cell.mode = named(sparse::kBenchmarkModes, text).mode; });
   each(s.op, [](BenchmarkCell& cell, Text text) { cell.op = named(sparse::kProducts, text).product; });
   each(s.block, [](BenchmarkCell& cell, Text text) { cell.block = number<int>("block", text); });
-  each(s.density, [](BenchmarkCell& cell, Text text) { cell.density = density_share(text); });
-  each(s.m, [](BenchmarkCell& cell, Text text) { cell.m = matrix_size("m", text); });
-  each(s.k,
-       [](BenchmarkCell& cell, Text text) { cell.k = text == "same" ? cell.m : matrix_size("k", text); });
+  if (s.matrix.empty()) {
+    each(s.density, [](BenchmarkCell& cell, Text text) { cell.density = density_share(text); });
+    each(s.m, [](BenchmarkCell& cell, Text text) { cell.m = matrix_size("m", text); });
+    each(s.k,
+         [](BenchmarkCell& cell, Text text) { cell.k = text == "same" ? cell.m : matrix_size("k", text); });
+  } else {
+    for (BenchmarkCell& cell : cells) {
+      if (!of_file.contains(cell.block)) of_file.emplace(cell.block, pattern_of_file(s.matrix, cell.block));
+      const BsrPattern& pattern = of_file.at(cell.block);
+      if (pattern.block_count() == 0) {
+        fail_data("{} holds no element; benchmark a matrix that has some", s.matrix.string());
+      }
+      cell.matrix = &pattern;
+      cell.m = pattern.rows();
+      cell.k = pattern.columns();
+      cell.density = pattern.density();
+    }
+  }
   each(s.n, [](BenchmarkCell& cell, Text text) { cell.n = matrix_size("n", text); });
   for (BenchmarkCell& cell : cells) {
     cell.dense_fallback = s.fallback;
@@ -117,8 +146,11 @@ std::string type_name(const BenchmarkCell& cell) {
 std::string layout_name(const BenchmarkCell& cell) {
   return name_of(sparse::kActivationLayouts, cell.layout, &sparse::ActivationLayoutName::layout);
 }
-std::string pattern_name(const BenchmarkCell& cell) {
-  return name_of(sparse::kPatternKinds, cell.pattern, &sparse::PatternKindName::kind);
+// A file's name is that of its pattern.
+std::string pattern_name(const BenchmarkCell& cell, const Settings& settings) {
+  return cell.matrix != nullptr
+             ? settings.matrix.filename().string()
+             : name_of(sparse::kPatternKinds, cell.pattern, &sparse::PatternKindName::kind);
 }
 std::string mode_name(const BenchmarkCell& cell) {
   return name_of(sparse::kBenchmarkModes, cell.mode, &sparse::BenchmarkModeName::mode);
@@ -127,11 +159,12 @@ std::string executed(const BenchmarkResult& result) {
   return result.execution == sparse::Execution::kDense ? "dense" : "sparse";
 }
 
-void print_json(const BenchmarkCell& cell, const BenchmarkResult& result, double peak) {
+void print_json(const BenchmarkCell& cell, const Settings& settings, const BenchmarkResult& result,
+                double peak) {
   const nlohmann::ordered_json line = {
       {"op", name_of(sparse::kProducts, cell.op, &sparse::ProductName::product)},
       {"layout", layout_name(cell)},
-      {"pattern", pattern_name(cell)},
+      {"pattern", pattern_name(cell, settings)},
       {"mode", mode_name(cell)},
       {"executed", executed(result)},
       {"dtype", type_name(cell)},
@@ -154,12 +187,12 @@ void print_json(const BenchmarkCell& cell, const BenchmarkResult& result, double
   fmt::print("{}\n", line.dump());
 }
 
-void print_heading(const BenchmarkCell& cell) {
+void print_heading(const BenchmarkCell& cell, const Settings& settings) {
   fmt::print(
       "\n{} activations, {} pattern, {}, {}\n\n| product | block | density | m | k | n | dense GFLOP/s | "
       "library | "
       "non-zero GFLOP/s | ran | ratio | times faster |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n",
-      layout_name(cell), pattern_name(cell), type_name(cell), mode_name(cell));
+      layout_name(cell), pattern_name(cell, settings), type_name(cell), mode_name(cell));
 }
 
 void print_row(const BenchmarkCell& cell, const BenchmarkResult& result) {
@@ -177,7 +210,9 @@ int sparse_bench(const std::vector<std::string>& arguments) {
                        "Time block-sparse products beside the best dense product of the same shape.");
   describe(options, settings);
   if (!options.parse(arguments)) return 0;
-  const std::vector<BenchmarkCell> cells = grid(settings);
+  if (!settings.matrix.empty()) refuse_beside_matrix(options);
+  std::map<int, BsrPattern> of_file;
+  const std::vector<BenchmarkCell> cells = grid(settings, of_file);
   set_thread_count(settings.threads);
   dense::set_blas_threads();
   watch_for_interrupt();
@@ -199,9 +234,9 @@ int sparse_bench(const std::vector<std::string>& arguments) {
     const BenchmarkResult result = sparse::measure(cells[i], libraries, settings.pairs, settings.seed);
     progress.finish();
     if (settings.json) {
-      print_json(cells[i], result, peak);
+      print_json(cells[i], settings, result, peak);
     } else {
-      if (i == 0 || !same_table(cells[i - 1], cells[i])) print_heading(cells[i]);
+      if (i == 0 || !same_table(cells[i - 1], cells[i])) print_heading(cells[i], settings);
       print_row(cells[i], result);
     }
     std::fflush(stdout);

@@ -1,6 +1,7 @@
 #include "filigree/cli/commands/sparse_options.h"
 
-#include "filigree/sparse/bsr_pattern.h"
+#include "filigree/sparse/conversion.h"
+#include "filigree/sparse/matrix_file.h"
 
 namespace filigree::cli {
 
@@ -25,6 +26,14 @@ double density_share(std::string_view text) {
   const double value = part / whole;
   if (!(part > 0 && whole > 0 && value <= 1)) fail_usage("--density {} is not in (0, 1]", text);
   return value;
+}
+
+sparse::BsrPattern pattern_of_file(const std::filesystem::path& path, int block) {
+  if (path.extension() == ".smtx") {
+    return sparse::bsr_from_csr(sparse::read_smtx(path), block, sparse::Canonical::kSort).pattern;
+  }
+  if (path.extension() != ".mtx") fail_usage("{} is neither a .mtx nor a .smtx file", path.string());
+  return sparse::bsr_from_coo(sparse::read_matrix_market(path), block, sparse::Canonical::kSum).pattern;
 }
 
 }  // namespace filigree::cli

@@ -1,13 +1,16 @@
-// What the sparse commands' options have in common: choices from tables, numbers and shares.
+// What the sparse commands' options have in common: choices from tables, numbers and shares, files of
+// matrices.
 #pragma once
 
 #include <charconv>
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "filigree/base/error.h"
+#include "filigree/sparse/bsr_pattern.h"
 
 namespace filigree::cli {
 
@@ -43,5 +46,8 @@ std::vector<std::string> block_choices();
 std::int64_t matrix_size(std::string_view option, std::string_view text);
 // "0.1" or "1/16". Errors (usage): not in (0, 1].
 double density_share(std::string_view text);
+// The blocks of a MatrixMarket (.mtx) or .smtx file that hold an element. Errors (usage): a file of another
+// name, a block that BsrPattern refuses. Errors (bad data): as the readers of sparse/matrix_file.h.
+sparse::BsrPattern pattern_of_file(const std::filesystem::path& path, int block);
 
 }  // namespace filigree::cli

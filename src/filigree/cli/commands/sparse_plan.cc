@@ -13,8 +13,6 @@
 #include "filigree/dense/fma_peak.h"
 #include "filigree/dense/gemm.h"
 #include "filigree/run/options.h"
-#include "filigree/sparse/conversion.h"
-#include "filigree/sparse/matrix_file.h"
 #include "filigree/sparse/pattern_kind.h"
 #include "filigree/sparse/plan.h"
 
@@ -75,13 +73,7 @@ sparse::BsrPattern pattern_of(const Settings& s) {
                                    sparse::block_count_for_density(m, k, block, density_share(s.density)),
                                    random);
   }
-  if (s.matrix.extension() == ".smtx") {
-    return sparse::bsr_from_csr(sparse::read_smtx(s.matrix), block, sparse::Canonical::kSort).pattern;
-  }
-  if (s.matrix.extension() != ".mtx") {
-    fail_usage("{} is neither a .mtx nor a .smtx file", s.matrix.string());
-  }
-  return sparse::bsr_from_coo(sparse::read_matrix_market(s.matrix), block, sparse::Canonical::kSum).pattern;
+  return pattern_of_file(s.matrix, block);
 }
 
 template <typename T>
