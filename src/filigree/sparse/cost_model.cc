@@ -58,8 +58,9 @@ constexpr KernelCost kKernelCosts[] = {
 
 // Plain loops, against the peak of the instruction set that the compiler was given.
 constexpr double kPlainShare = 0.15;
-// Products of BF16 pairs do twice the operations of FP32.
+// Products of BF16 pairs do twice the operations of FP32, those of FP64 half of them.
 constexpr double kPairs = 2;
+constexpr double kDoubles = 0.5;
 // Threads share what memory gives.
 constexpr double kMemoryByte = 5;
 
@@ -114,7 +115,8 @@ Cost estimate_cost(const BsrPattern& w, const Workload& workload) {
   const double element = workload.element_bytes;
   const auto threads = static_cast<double>(workload.threads);
   // Row-major samples fill whole vectors.
-  const double lanes = workload.isa >= Isa::kAvx512 ? 16 : 8;
+  const bool doubles = workload.element_bytes == 8;
+  const double lanes = (workload.isa >= Isa::kAvx512 ? 16 : 8) * (doubles ? kDoubles : 1);
   const bool by_vectors = workload.layout == kRowMajor && workload.product != kGradWeight;
   const double filled = by_vectors ? std::ceil(samples / lanes) * lanes : samples;
   const double activations = (rows + columns) * samples * element;
@@ -125,17 +127,17 @@ Cost estimate_cost(const BsrPattern& w, const Workload& workload) {
   cost.bytes = values * element + index + activations;
   const KernelCost& kernel = kernel_cost(workload);
   const std::ptrdiff_t block = block_index(w);
-  const bool plain = workload.isa == Isa::kPortable || workload.element_bytes == 8;
+  const bool plain = workload.isa == Isa::kPortable || (doubles && !(by_vectors && w.block() > 1));
   const bool pairs =
       workload.multiplies_bf16 && workload.isa == Isa::kAvx512Bf16 && w.block() > 1 && by_vectors;
-  const double share = plain ? kPlainShare : pairs ? kPairs * kernel.shares[block] : kernel.shares[block];
+  const double rate = pairs ? kPairs : doubles ? kDoubles : 1;
+  const double share = plain ? kPlainShare : rate * kernel.shares[block];
   const double work =
       2 * values * filled / share + values * kernel.value[block] + activations * kernel.activation_byte;
   cost.sparse = std::max(work / threads, kMemoryByte * (values * element + index)) + kernel.call;
 
-  // FP64 has half the lanes.
   const double dense_arithmetic =
-      2 * rows * columns * samples / dense_share(workload) * (element == 8 ? 2 : 1);
+      2 * rows * columns * samples / dense_share(workload) / (doubles ? kDoubles : 1);
   cost.dense =
       (dense_arithmetic + values * kDenseValue[block]) / threads + kDenseByte * rows * columns * element;
   return cost;

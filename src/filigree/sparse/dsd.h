@@ -4,11 +4,12 @@
 //
 // W is a block-sparse matrix of out x in; X and dX are [in, n], Y and dY are [out, n], row-major with any row
 // stride; n may be 0. Views must not overlap. `values` are [block_count][b][b] in the pattern's order.
-// T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops. T = BFloat16 and
-// Float16 sum in FP32 and round each result once. On AVX512-BF16 blocks of 2 and more of BFloat16 run on its
-// products of pairs, which take denormals for zero (not sdd_row_major); all else is converted to float on the
-// way, some columns at a time. FP8: see fp8_products.h. Results are the same bits for any number of threads.
-// Errors (usage): shapes that do not fit together; a stride below the number of columns.
+// T = float, and T = double in blocks of 2 and more (not sdd_row_major), run on the chosen instruction set
+// (base/isa.h); T = double runs on plain loops otherwise. T = BFloat16 and Float16 sum in FP32 and round each
+// result once. On AVX512-BF16 blocks of 2 and more of BFloat16 run on its products of pairs, which take
+// denormals for zero (not sdd_row_major); all else is converted to float on the way, some columns at a time.
+// FP8: see fp8_products.h. Results are the same bits for any number of threads. Errors (usage): shapes that
+// do not fit together; a stride below the number of columns.
 #pragma once
 
 #include "filigree/numerics/bfloat16.h"

@@ -130,9 +130,9 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding) {
         force_isa(isa);
         check<float>(w, n, padding, accumulate, with_bias);
         check<BFloat16>(w, n, padding, accumulate, with_bias);
+        check<double>(w, n, padding, accumulate, with_bias);
       }
       force_isa(before);
-      check<double>(w, n, padding, accumulate, with_bias);
     }
   }
 }
@@ -187,11 +187,13 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
     force_isa(isa);
     check<float>(whole_pattern(1, many, 0.01), 17, 3, true, true);
     check<BFloat16>(whole_pattern(1, twice, 0.01), 17, 3, true, true);
+    check<double>(whole_pattern(1, many, 0.01), 17, 3, true, true);
     // The plain reference takes seconds for large blocks.
     if (GetParam() > 16) continue;
     check<float>(pattern(2, many, 0.01), 16, 0, false, true);
     check<float>(pattern(many, 2, 0.01), 24, 0, false, false);
     check<BFloat16>(pattern(2, twice, 0.01), 16, 0, false, true);
+    check<double>(pattern(2, many, 0.01), 16, 0, false, true);
     check<BFloat16>(pattern(twice, 2, 0.01), 24, 0, false, false);
   }
   force_isa(before);
@@ -266,9 +268,11 @@ TEST_P(Dsd, GivesTheSameBitsForAnyNumberOfThreads) {
     for (const std::int64_t n : {5, 40, 200}) {
       check_threads<float>(patterns[0], n);
       check_threads<BFloat16>(patterns[0], n);
+      check_threads<double>(patterns[0], n);
       if (n < 40) continue;
       check_threads<float>(patterns[1], n);
       check_threads<BFloat16>(patterns[1], n);
+      check_threads<double>(patterns[1], n);
     }
   }
   force_isa(before);

@@ -1,5 +1,7 @@
 // dsd for blocks of 2 and more. Vectors hold columns of x and y; weights are broadcast, so that their order
 // within a block does not matter and the transposed product needs no transposed copy.
+#include <type_traits>
+
 #include "filigree/base/simd.h"
 #include "filigree/sparse/kernels/kernels.h"
 
@@ -16,9 +18,9 @@ namespace {
 
 #if FILIGREE_SPARSE_PLAIN
 
-template <int kBlock>
-void SingleDsd(const DsdTask<float>& task) {
-  plain_dsd<float>(kBlock)(task);
+template <int kBlock, typename T>
+void SingleDsd(const DsdTask<T>& task) {
+  plain_dsd<T>(kBlock)(task);
 }
 
 #else
@@ -60,7 +62,7 @@ template <class L>
 struct Part {
   const DsdTask<typename L::Element>& task;
   // Where row 0 of the copy of x would be.
-  const float* x;
+  const typename L::Sum* x;
   // Blocks whose other group is below this one...
   std::int32_t limit;
   // ...and of these the first in each group, at which sums begin.
@@ -88,20 +90,22 @@ template <class L, int kBlock, int kVectors, int kRows, bool kTransposed, typena
 HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, std::int64_t end,
                      Output<Out> y, bool zero, const typename L::Element* bias) {
   using Element = typename L::Element;
-  const Full d;
+  using Sum = typename L::Sum;
+  const typename L::Tag d;
   const DsdTask<Element>& task = part.task;
+  constexpr int kLanes = L::kLanes;
   constexpr int kWidth = kVectors * kLanes;
   constexpr int kSteps = kBlock / L::kInputs;
   constexpr int kUnrolled = kUnrolledInputs<kBlock> / L::kInputs;
-  FullVec sum[kRows][kVectors];
+  typename L::Vec sum[kRows][kVectors];
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
     FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-      sum[r][v] = zero ? hn::Zero(d) : LoadFloats(y.data + (row + r) * y.stride + v * kLanes);
+      sum[r][v] = zero ? hn::Zero(d) : LoadSums(y.data + (row + r) * y.stride + v * kLanes);
     }
   }
   if (bias != nullptr) {
     FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
-      const auto start = hn::Set(d, static_cast<float>(bias[row + r]));
+      const auto start = hn::Set(d, static_cast<Sum>(bias[row + r]));
       FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Add(start, sum[r][v]);
     }
   }
@@ -110,7 +114,7 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, 
   constexpr int kValues = kBlock * kBlock;
   for (std::int64_t q = begin; q < end; ++q) {
     const Element* w = task.values + task.blocks.position(q) * kValues + row * kPerRow;
-    const float* x = part.x + std::int64_t{task.blocks.others[q]} * (kSteps * kWidth);
+    const Sum* x = part.x + std::int64_t{task.blocks.others[q]} * (kSteps * kWidth);
     {
       // Each tile of a block fetches its share of another's weights.
       constexpr int kBytes = kValues * static_cast<int>(sizeof(Element)) * kRows / kBlock;
@@ -121,12 +125,13 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, 
     constexpr std::int64_t kAheadX = kAheadInputs<kBlock>;
     if (kAheadX != 0 && row == 0) {
       const std::int64_t ahead = q + kAheadX < part.last_block ? q + kAheadX : part.last_block;
-      FetchLines<kSteps * kWidth * 4>(part.x + std::int64_t{task.blocks.others[ahead]} * (kSteps * kWidth));
+      constexpr int kBytes = kSteps * kWidth * static_cast<int>(sizeof(Sum));
+      FetchLines<kBytes>(part.x + std::int64_t{task.blocks.others[ahead]} * (kSteps * kWidth));
     }
     for (int first = 0; first < kSteps;
          first += kUnrolled, w += kUnrolled * kPerStep, x += kUnrolled * kWidth) {
       FILIGREE_UNROLL for (int i = 0; i < kUnrolled; ++i) {
-        FullVec input[kVectors];
+        typename L::Vec input[kVectors];
         FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
           input[v] = hn::Load(d, x + i * kWidth + v * kLanes);
         }
@@ -141,7 +146,7 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, 
   }
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
     FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
-      StoreFloats(sum[r][v], y.data + (row + r) * y.stride + v * kLanes);
+      StoreSums(sum[r][v], y.data + (row + r) * y.stride + v * kLanes);
     }
   }
 }
@@ -175,7 +180,7 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, s
   bool zero = part.first && !task.accumulate;
   do {
     // Sums are kept in full between chunks: not where y is stored in fewer bits.
-    const bool whole = kOneTile || sizeof(Out) < sizeof(float) || begin + kChunk + kChunk / 2 > end;
+    const bool whole = kOneTile || sizeof(Out) < sizeof(typename L::Sum) || begin + kChunk + kChunk / 2 > end;
     const std::int64_t stop = whole ? end : begin + kChunk;
     Tiles<L, kBlock, kVectors, kTransposed>(part, begin, stop, y, zero, bias);
     begin = stop;
@@ -188,7 +193,7 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, s
 template <typename T, typename Out>
 HWY_INLINE void Activate(const DsdTask<T>& task, std::int64_t rows, std::int64_t columns, std::int64_t stride,
                          Out* y) {
-  if constexpr (sizeof(Out) == sizeof(float)) {
+  if constexpr (std::is_same_v<Out, SumOf<T> >) {
     if (task.activation == nullptr) return;
     for (std::int64_t r = 0; r < rows; ++r) task.activation(y + r * stride, columns);
   }
@@ -197,7 +202,7 @@ HWY_INLINE void Activate(const DsdTask<T>& task, std::int64_t rows, std::int64_t
 // One panel of columns; y begins at its first column.
 template <class L, int kBlock, int kVectors, bool kTransposed, typename Out>
 void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
-  constexpr std::int64_t kWidth = kVectors * kLanes;
+  constexpr std::int64_t kWidth = kVectors * L::kLanes;
   constexpr std::int64_t kLine = kCacheLine / static_cast<std::int64_t>(sizeof(Out));
   HWY_ALIGN Out padded[kBlock * kWidth] = {};
   const DsdTask<typename L::Element>& task = part.task;
@@ -252,13 +257,15 @@ void AnyPanel(int vectors, const Part<L>& part, Output<Out> y, std::int64_t colu
 template <class L, int kBlock>
 void Dsd(const DsdTask<typename L::Element>& task) {
   using Element = typename L::Element;
-  const Panels panels(task.columns, PanelVectors(task.panel_columns, kPanelVectors<kBlock>));
+  using Sum = typename L::Sum;
+  const Panels panels(task.columns, PanelVectors(task.panel_columns, kPanelVectors<kBlock>, L::kLanes),
+                      L::kLanes);
   const std::int64_t last_block = task.blocks.offsets[task.last_group] - 1;
   const std::int64_t inputs = task.x_rows / kBlock;
-  auto* const x = reinterpret_cast<float*>(task.scratch);
+  auto* const x = reinterpret_cast<Sum*>(task.scratch);
   for (std::int64_t p = 0; p < panels.count(); ++p) {
     // The copy of a panel must stay in the cache; where x has too many rows for that, some of them at a time.
-    const std::int64_t width = std::int64_t{panels.vectors(p)} * kLanes;
+    const std::int64_t width = std::int64_t{panels.vectors(p)} * L::kLanes;
     const std::int64_t most =
         task.cache_bytes / (width * kBlock * static_cast<std::int64_t>(sizeof(Element)));
     const std::int64_t parts = most < 1 ? inputs : (inputs + most - 1) / most;
@@ -274,7 +281,7 @@ void Dsd(const DsdTask<typename L::Element>& task) {
                          i == 0,
                          i + 1 == parts,
                          last_block};
-      if constexpr (sizeof(Element) == sizeof(float)) {
+      if constexpr (std::is_same_v<Element, Sum>) {
         AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part,
                                                     Output<Element>{y, task.y_stride}, panels.columns(p));
       } else if (parts == 1 && task.activation == nullptr) {
@@ -297,9 +304,9 @@ void Dsd(const DsdTask<typename L::Element>& task) {
   }
 }
 
-template <int kBlock>
-void SingleDsd(const DsdTask<float>& task) {
-  Dsd<FloatLane, kBlock>(task);
+template <int kBlock, typename T>
+void SingleDsd(const DsdTask<T>& task) {
+  Dsd<SingleLane<T>, kBlock>(task);
 }
 
 #endif
@@ -321,6 +328,12 @@ void Dsd8(const DsdTask<float>& task) { SingleDsd<8>(task); }
 void Dsd16(const DsdTask<float>& task) { SingleDsd<16>(task); }
 void Dsd32(const DsdTask<float>& task) { SingleDsd<32>(task); }
 void Dsd64(const DsdTask<float>& task) { SingleDsd<64>(task); }
+void DoubleDsd2(const DsdTask<double>& task) { SingleDsd<2>(task); }
+void DoubleDsd4(const DsdTask<double>& task) { SingleDsd<4>(task); }
+void DoubleDsd8(const DsdTask<double>& task) { SingleDsd<8>(task); }
+void DoubleDsd16(const DsdTask<double>& task) { SingleDsd<16>(task); }
+void DoubleDsd32(const DsdTask<double>& task) { SingleDsd<32>(task); }
+void DoubleDsd64(const DsdTask<double>& task) { SingleDsd<64>(task); }
 void PairDsd2(const DsdTask<BFloat16>& task) { PairDsd<2>(task); }
 void PairDsd4(const DsdTask<BFloat16>& task) { PairDsd<4>(task); }
 void PairDsd8(const DsdTask<BFloat16>& task) { PairDsd<8>(task); }
@@ -342,6 +355,12 @@ HWY_EXPORT(Dsd8);
 HWY_EXPORT(Dsd16);
 HWY_EXPORT(Dsd32);
 HWY_EXPORT(Dsd64);
+HWY_EXPORT(DoubleDsd2);
+HWY_EXPORT(DoubleDsd4);
+HWY_EXPORT(DoubleDsd8);
+HWY_EXPORT(DoubleDsd16);
+HWY_EXPORT(DoubleDsd32);
+HWY_EXPORT(DoubleDsd64);
 HWY_EXPORT(PairDsd2);
 HWY_EXPORT(PairDsd4);
 HWY_EXPORT(PairDsd8);
@@ -370,6 +389,28 @@ DsdKernel<float> narrow_simd_dsd(int block) {
     case 16: return FILIGREE_SIMD_AVX2(Dsd16);
     case 32: return FILIGREE_SIMD_AVX2(Dsd32);
     default: return FILIGREE_SIMD_AVX2(Dsd64);
+  }
+}
+
+DsdKernel<double> double_dsd(int block) {
+  switch (block) {
+    case 2: return FILIGREE_SIMD(DoubleDsd2);
+    case 4: return FILIGREE_SIMD(DoubleDsd4);
+    case 8: return FILIGREE_SIMD(DoubleDsd8);
+    case 16: return FILIGREE_SIMD(DoubleDsd16);
+    case 32: return FILIGREE_SIMD(DoubleDsd32);
+    default: return FILIGREE_SIMD(DoubleDsd64);
+  }
+}
+
+DsdKernel<double> narrow_double_dsd(int block) {
+  switch (block) {
+    case 2: return FILIGREE_SIMD_AVX2(DoubleDsd2);
+    case 4: return FILIGREE_SIMD_AVX2(DoubleDsd4);
+    case 8: return FILIGREE_SIMD_AVX2(DoubleDsd8);
+    case 16: return FILIGREE_SIMD_AVX2(DoubleDsd16);
+    case 32: return FILIGREE_SIMD_AVX2(DoubleDsd32);
+    default: return FILIGREE_SIMD_AVX2(DoubleDsd64);
   }
 }
 

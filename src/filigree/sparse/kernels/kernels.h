@@ -209,7 +209,8 @@ DsdKernel<T> dsd_kernel(int block, std::int64_t columns);
 template <typename T>
 SddKernel<T> sdd_kernel(int block);
 
-// The parts of the table. Plain loops serve double, and float where no instruction set is known.
+// The parts of the table. Plain loops serve double where nothing below does, and both where no instruction
+// set is known.
 template <typename T>
 DdsKernel<T> plain_dds(int block);
 template <typename T>
@@ -227,6 +228,9 @@ SddKernel<float> narrow_sdd(int block);
 // bits.
 DsdKernel<float> simd_dsd(int block);
 DsdKernel<float> narrow_simd_dsd(int block);
+// Those of 2 and more in double, where 4 lanes are narrow.
+DsdKernel<double> double_dsd(int block);
+DsdKernel<double> narrow_double_dsd(int block);
 // Only for a CPU with AVX512-BF16.
 DsdKernel<BFloat16> pair_dsd(int block);
 DsdKernel<float> single_dsd();

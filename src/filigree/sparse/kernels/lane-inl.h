@@ -1,5 +1,5 @@
-// What a lane of 32 bits holds, once per target: a float, or a pair of BF16 of two inputs that are multiplied
-// with a pair of weights at a time. Kernels are written once over both.
+// What a lane holds, once per target: a float, a double, or a pair of BF16 of two inputs that are multiplied
+// with a pair of weights at a time. Kernels are written once over all.
 #if defined(FILIGREE_SPARSE_LANE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FILIGREE_SPARSE_LANE_INL_H_
 #undef FILIGREE_SPARSE_LANE_INL_H_
@@ -25,20 +25,31 @@
 HWY_BEFORE_NAMESPACE();
 namespace filigree::sparse::kernels::HWY_NAMESPACE {
 
-HWY_INLINE FullVec LoadFloats(const float* from) { return hn::LoadU(Full(), from); }
-HWY_INLINE void StoreFloats(FullVec v, float* to) { hn::StoreU(v, Full(), to); }
+// A vector of sums, from and to memory of another type too.
+template <typename T>
+HWY_INLINE hn::Vec<hn::ScalableTag<T>> LoadSums(const T* from) {
+  return hn::LoadU(hn::ScalableTag<T>(), from);
+}
+template <class V, typename T>
+HWY_INLINE void StoreSums(V v, T* to) {
+  hn::StoreU(v, hn::ScalableTag<T>(), to);
+}
 
-struct FloatLane {
-  using Element = float;
+template <typename T>
+struct SingleLane {
+  using Element = T;
+  // What products are summed in.
+  using Sum = T;
+  using Tag = hn::ScalableTag<Sum>;
+  using Vec = hn::Vec<Tag>;
+  static constexpr int kLanes = static_cast<int>(hn::MaxLanes(Tag()));
   // Inputs that a lane holds.
   static constexpr int kInputs = 1;
 
-  static HWY_INLINE FullVec Broadcast(const float* weight) { return hn::Set(Full(), *weight); }
-  static HWY_INLINE FullVec MulAdd(FullVec weight, FullVec input, FullVec sum) {
-    return hn::MulAdd(weight, input, sum);
-  }
-  static HWY_INLINE void CopyPanel(const float* from, std::int64_t stride, std::int64_t rows,
-                                   std::int64_t columns, int vectors, float* to) {
+  static HWY_INLINE Vec Broadcast(const T* weight) { return hn::Set(Tag(), *weight); }
+  static HWY_INLINE Vec MulAdd(Vec weight, Vec input, Vec sum) { return hn::MulAdd(weight, input, sum); }
+  static HWY_INLINE void CopyPanel(const T* from, std::int64_t stride, std::int64_t rows,
+                                   std::int64_t columns, int vectors, T* to) {
     kernels::HWY_NAMESPACE::CopyPanel(from, stride, rows, columns, vectors, to);
   }
 };
@@ -51,10 +62,10 @@ using FullHalves = hn::Rebind<std::uint16_t, Full>;
 HWY_INLINE hn::Vec<FullWords> LoadHalves(const BFloat16* from) {
   return hn::PromoteTo(FullWords(), hn::LoadU(FullHalves(), reinterpret_cast<const std::uint16_t*>(from)));
 }
-HWY_INLINE FullVec LoadFloats(const BFloat16* from) {
+HWY_INLINE FullVec LoadSums(const BFloat16* from) {
   return hn::BitCast(Full(), hn::ShiftLeft<16>(LoadHalves(from)));
 }
-HWY_INLINE void StoreFloats(FullVec v, BFloat16* to) {
+HWY_INLINE void StoreSums(FullVec v, BFloat16* to) {
   __m256i halves;
   asm("vcvtneps2bf16 %1, %0" : "=v"(halves) : "v"(v.raw));
   hn::StoreU(hn::Vec<FullHalves>{halves}, FullHalves(), reinterpret_cast<std::uint16_t*>(to));
@@ -62,6 +73,10 @@ HWY_INLINE void StoreFloats(FullVec v, BFloat16* to) {
 
 struct BFloat16Lane {
   using Element = BFloat16;
+  using Sum = float;
+  using Tag = Full;
+  using Vec = FullVec;
+  static constexpr int kLanes = kernels::HWY_NAMESPACE::kLanes;
   static constexpr int kInputs = 2;
 
   static HWY_INLINE FullVec Broadcast(const BFloat16* weights) {

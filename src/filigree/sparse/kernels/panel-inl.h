@@ -14,14 +14,18 @@
 HWY_BEFORE_NAMESPACE();
 namespace filigree::sparse::kernels::HWY_NAMESPACE {
 
-// Columns cut into panels of at most `most` vectors, of as equal a width as vectors allow.
+// Columns cut into panels of at most `most` vectors of `lanes` elements, of as equal a width as vectors
+// allow.
 class Panels {
  public:
-  Panels(std::int64_t columns, std::int64_t most)
-      : columns_(columns), vectors_((columns + kLanes - 1) / kLanes), count_((vectors_ + most - 1) / most) {}
+  Panels(std::int64_t columns, std::int64_t most, std::int64_t lanes = kLanes)
+      : columns_(columns),
+        lanes_(lanes),
+        vectors_((columns + lanes - 1) / lanes),
+        count_((vectors_ + most - 1) / most) {}
 
   std::int64_t count() const { return count_; }
-  std::int64_t first(std::int64_t panel) const { return vectors_before(panel) * kLanes; }
+  std::int64_t first(std::int64_t panel) const { return vectors_before(panel) * lanes_; }
   int vectors(std::int64_t panel) const {
     return static_cast<int>(vectors_before(panel + 1) - vectors_before(panel));
   }
@@ -36,34 +40,37 @@ class Panels {
   }
 
   std::int64_t columns_;
+  std::int64_t lanes_;
   std::int64_t vectors_;
   std::int64_t count_;
 };
 
 // Whole vectors in so many columns, 1 to `most`.
-HWY_INLINE std::int64_t PanelVectors(std::int64_t columns, std::int64_t most) {
-  const std::int64_t vectors = columns / kLanes;
+HWY_INLINE std::int64_t PanelVectors(std::int64_t columns, std::int64_t most, std::int64_t lanes = kLanes) {
+  const std::int64_t vectors = columns / lanes;
   return vectors < 1 ? 1 : vectors < most ? vectors : most;
 }
 
 // Copies `rows` rows of `columns` elements, `stride` apart, to rows of `vectors` vectors; elements behind the
 // last column become zero.
-HWY_NOINLINE inline void CopyPanel(const float* from, std::int64_t stride, std::int64_t rows,
-                                   std::int64_t columns, int vectors, float* to) {
+template <typename T>
+HWY_NOINLINE void CopyPanel(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t columns,
+                            int vectors, T* to) {
   constexpr std::int64_t kAheadRows = 16;
-  const Full d;
-  const std::int64_t whole = columns / kLanes;
-  const auto tail = hn::FirstN(d, static_cast<std::size_t>(columns % kLanes));
+  const hn::ScalableTag<T> d;
+  constexpr auto kWidth = static_cast<int>(hn::MaxLanes(d));
+  const std::int64_t whole = columns / kWidth;
+  const auto tail = hn::FirstN(d, static_cast<std::size_t>(columns % kWidth));
   for (std::int64_t r = 0; r < rows; ++r) {
-    const float* row = from + r * stride;
-    for (std::int64_t v = 0; v < vectors * kLanes; v += kCacheLine / 4) {
+    const T* row = from + r * stride;
+    for (std::int64_t v = 0; v < vectors * kWidth; v += kCacheLine / static_cast<int>(sizeof(T))) {
       __builtin_prefetch(row + kAheadRows * stride + v, 0, 2);
     }
     for (std::int64_t v = 0; v < whole; ++v) {
-      hn::Store(hn::LoadU(d, row + v * kLanes), d, to + v * kLanes);
+      hn::Store(hn::LoadU(d, row + v * kWidth), d, to + v * kWidth);
     }
-    if (whole < vectors) hn::Store(hn::MaskedLoad(tail, d, row + whole * kLanes), d, to + whole * kLanes);
-    to += vectors * kLanes;
+    if (whole < vectors) hn::Store(hn::MaskedLoad(tail, d, row + whole * kWidth), d, to + whole * kWidth);
+    to += vectors * kWidth;
   }
 }
 

@@ -8,8 +8,10 @@ DdsKernel<double> dds_kernel<double>(int block) {
   return plain_dds<double>(block);
 }
 template <>
-DsdKernel<double> dsd_kernel<double>(int block, std::int64_t) {
-  return plain_dsd<double>(block);
+DsdKernel<double> dsd_kernel<double>(int block, std::int64_t columns) {
+  constexpr std::int64_t kNarrow = 4;
+  if (block == 1) return plain_dsd<double>(block);
+  return columns <= kNarrow ? narrow_double_dsd(block) : double_dsd(block);
 }
 template <>
 SddKernel<double> sdd_kernel<double>(int block) {
