@@ -131,7 +131,7 @@ Cost estimate_cost(const BsrPattern& w, const Workload& workload) {
   const bool pairs =
       workload.multiplies_bf16 && workload.isa == Isa::kAvx512Bf16 && w.block() > 1 && by_vectors;
   const double rate = pairs ? kPairs : doubles ? kDoubles : 1;
-  const double share = plain ? kPlainShare : rate * kernel.shares[block];
+  const double share = rate * (plain ? kPlainShare : kernel.shares[block]);
   const double work =
       2 * values * filled / share + values * kernel.value[block] + activations * kernel.activation_byte;
   cost.sparse = std::max(work / threads, kMemoryByte * (values * element + index)) + kernel.call;
