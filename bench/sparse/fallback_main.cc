@@ -25,13 +25,14 @@ namespace {
 using filigree::AlignedVector;
 using filigree::MatrixView;
 using filigree::sparse::ActivationLayout;
+using filigree::sparse::BlockShape;
 using filigree::sparse::BsrPattern;
 using filigree::sparse::Product;
 
 struct Options {
   std::vector<std::int64_t> sizes{512, 2048};
   std::vector<std::int64_t> samples{1, 4, 16, 64, 512};
-  std::vector<int> blocks{1, 2, 4, 8, 16, 32};
+  std::vector<std::string> blocks{"1", "2", "4", "8", "16", "32", "1x16", "16x1", "4x1"};
   std::vector<double> densities{0.0625, 0.25, 0.5, 0.75, 1};
   int threads = 1;
   int pairs = 7;
@@ -42,7 +43,7 @@ struct Cell {
   Product product;
   std::int64_t size;
   std::int64_t samples;
-  int block;
+  BlockShape block;
   double density;
 };
 
@@ -68,7 +69,7 @@ double measure(const Cell& cell, const Options& options, double peak, const Alig
   namespace sparse = filigree::sparse;
   const std::int64_t m = cell.size;
   const std::int64_t n = cell.samples;
-  const std::int64_t places = m / cell.block * (m / cell.block);
+  const std::int64_t places = m / cell.block.rows * (m / cell.block.columns);
   filigree::Philox random(1, filigree::Purpose::kTest);
   const BsrPattern w = BsrPattern::random(
       m, m, cell.block, std::min(places, sparse::block_count_for_density(m, m, cell.block, cell.density)),
@@ -127,13 +128,13 @@ double measure(const Cell& cell, const Options& options, double peak, const Alig
   const bool dense = cost.dense < cost.sparse;
   const double loss = (dense ? by_dense : by_sparse) / std::min(by_sparse, by_dense);
   fmt::print(
-      R"({{"layout":"{}","op":"{}","isa":"{}","m":{},"n":{},"block":{},"density":{},"threads":{},)"
+      R"({{"layout":"{}","op":"{}","isa":"{}","m":{},"n":{},"block":"{}","density":{},"threads":{},)"
       R"("sparse_seconds":{:.4g},"dense_seconds":{:.4g},"expected_sparse":{:.4g},"expected_dense":{:.4g},)"
       R"("peak_gflops":{:.1f},"ran":"{}","loss":{:.3f}}})"
       "\n",
       sparse::kActivationLayouts[static_cast<int>(cell.layout)].name,
       sparse::kProducts[static_cast<int>(cell.product)].name, isa_name(filigree::chosen_isa()), m, n,
-      cell.block, cell.density, options.threads, by_sparse, by_dense, cost.sparse / (peak * 1e9),
+      cell.block.text(), cell.density, options.threads, by_sparse, by_dense, cost.sparse / (peak * 1e9),
       cost.dense / (peak * 1e9), peak, dense ? "dense" : "sparse", loss);
   return loss;
 }
@@ -148,10 +149,12 @@ void run(const Options& options) {
   for (const auto& layout : filigree::sparse::kActivationLayouts) {
     for (const auto& product : filigree::sparse::kProducts) {
       for (const std::int64_t size : options.sizes) {
-        for (const int block : options.blocks) {
+        for (const std::string& block : options.blocks) {
           for (const double density : options.densities) {
             for (const std::int64_t samples : options.samples) {
-              const Cell cell{layout.layout, product.product, size, samples, block, density};
+              const Cell cell{
+                  layout.layout, product.product, size, samples, filigree::sparse::parse_block_shape(block),
+                  density};
               ++cells;
               if (measure(cell, options, peak, others) <= kNear) ++near;
             }

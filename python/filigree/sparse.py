@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, Union
 
 import torch
 from torch import Tensor, nn
 
 _ops = torch.ops.filigree
+# The side of square blocks, or rows and columns.
+Block = Union[int, Tuple[int, int]]
 _threads = 0
 
 
@@ -25,13 +27,14 @@ class SparseLinear(nn.Module):
     """y = x W^T + bias, where W is block-sparse and only its blocks are stored, multiplied and trained.
 
     Like nn.Linear: input [..., in_features], output [..., out_features], float32 or float64, on the CPU.
-    `values` ([blocks, block, block]) is a parameter like any other; its gradient and an optimiser's state lie in
+    `values` ([blocks, block rows, block columns]) is a parameter like any other; its gradient and an optimiser's state lie in
     the same order. The pattern is drawn uniformly at random; `density` is rounded to whole blocks, at least one.
-    block: 1, 2, 4, 8, 16, 32 or 64; sizes that it divides are faster. Weights are drawn as nn.Linear draws them, for the
-    number of inputs that an output has on average.
+    block: the side of square blocks, 1, 2, 4, 8, 16, 32 or 64, or (rows, columns): (1, 16), (16, 1) or (4, 1), rows
+    being outputs; sizes that it divides are faster. Weights are drawn as nn.Linear draws them, for the number of inputs
+    that an output has on average.
     """
 
-    def __init__(self, in_features: int, out_features: int, density: float = 0.1, block: int = 16,
+    def __init__(self, in_features: int, out_features: int, density: float = 0.1, block: Block = 16,
                  bias: bool = True, seed: Optional[int] = None, dtype: Optional[torch.dtype] = None):
         super().__init__()
         dtype = dtype or torch.get_default_dtype()
@@ -39,7 +42,7 @@ class SparseLinear(nn.Module):
         if seed is None:  # from PyTorch's own generator: torch.manual_seed fixes it
             seed = int(torch.randint(2**62, ()).item())
         pattern = _ops.bsr_random(out_features, in_features, block, density, seed)
-        values = torch.empty(pattern.block_count(), block, block, dtype=dtype)
+        values = torch.empty(pattern.block_count(), *pattern.block_shape(), dtype=dtype)
         bound = 1 / math.sqrt(in_features * pattern.density())
         nn.init.uniform_(values, -bound, bound)
         bias_values = torch.empty(out_features, dtype=dtype).uniform_(-bound, bound) if bias else None
@@ -53,7 +56,7 @@ class SparseLinear(nn.Module):
         self._use(pattern)
 
     def _use(self, pattern) -> None:
-        self.register_buffer("shape", torch.tensor([pattern.rows(), pattern.columns(), pattern.block()]))
+        self.register_buffer("shape", torch.tensor([pattern.rows(), pattern.columns(), *_sides(pattern)]))
         self.register_buffer("row_offsets", pattern.row_offsets())
         self.register_buffer("column_indices", pattern.column_indices())
         self._pattern = pattern
@@ -69,14 +72,13 @@ class SparseLinear(nn.Module):
         Where these were written to since (DistributedDataParallel sends rank 0's), it is made anew.
         """
         if self._seen != self._versions():
-            rows, columns, block = self.shape.tolist()
-            self._pattern = torch.classes.filigree.BsrPattern(rows, columns, block, self.row_offsets,
+            self._pattern = torch.classes.filigree.BsrPattern(*_shape_of(self.shape), self.row_offsets,
                                                               self.column_indices)
             self._seen = self._versions()
         return self._pattern
 
     @classmethod
-    def from_dense(cls, linear: nn.Linear, density: float, block: int = 16) -> "SparseLinear":
+    def from_dense(cls, linear: nn.Linear, density: float, block: Block = 16) -> "SparseLinear":
         """The blocks of a dense layer's weights with the largest sums of magnitudes, and its bias.
 
         Parameters that need no gradient stay so.
@@ -105,8 +107,10 @@ class SparseLinear(nn.Module):
         return linear.train(self.training)
 
     @property
-    def block(self) -> int:
-        return self.pattern.block()
+    def block(self) -> Block:
+        """The side of the blocks; (rows, columns) where they are not square."""
+        sides = _sides(self.pattern)
+        return sides[0] if len(sides) == 1 else sides
 
     @property
     def density(self) -> float:
@@ -176,12 +180,12 @@ class SparseLinear(nn.Module):
                                       error_msgs)
 
     def _use_saved(self, shape: Tensor, row_offsets: Tensor, column_indices: Tensor, values: Tensor) -> None:
-        rows, columns, block = shape.tolist()
+        rows, columns, block = _shape_of(shape)
         if (rows, columns) != (self.out_features, self.in_features):
             raise ValueError(f"size mismatch: a layer of {columns} inputs and {rows} outputs is loaded into one of "
                              f"{self.in_features} and {self.out_features}")
         pattern = torch.classes.filigree.BsrPattern(rows, columns, block, row_offsets, column_indices)
-        wanted = (pattern.block_count(), block, block)
+        wanted = (pattern.block_count(), *pattern.block_shape())
         if tuple(values.shape) != wanted:
             raise ValueError(f"size mismatch: values of {tuple(values.shape)} for a pattern that has {wanted}")
         self._resize(wanted)
@@ -198,7 +202,7 @@ class SparseLinear(nn.Module):
         self._seen = None  # pattern makes it from the buffers
 
 
-def sparsify(model: nn.Module, density: float, block: int = 16,
+def sparsify(model: nn.Module, density: float, block: Block = 16,
              only: Callable[[str, nn.Linear], bool] = lambda name, layer: True) -> int:
     """Replaces each nn.Linear in `model`, in place, by SparseLinear.from_dense; gives how many.
 
@@ -240,10 +244,25 @@ def sparsify(model: nn.Module, density: float, block: int = 16,
     return len({id(replacement) for _, _, replacement in places})
 
 
-def _can_replace(layer: nn.Linear, block: int, owners: Counter) -> bool:
+def _can_replace(layer: nn.Linear, block: Block, owners: Counter) -> bool:
     hooks = (layer._forward_hooks, layer._forward_pre_hooks, layer._backward_hooks)
     shared = any(owners[id(parameter)] > 1 for parameter in layer._parameters.values() if parameter is not None)
-    return min(layer.in_features, layer.out_features) >= block and not any(hooks) and not shared
+    rows, columns = (block, block) if isinstance(block, int) else block
+    return layer.out_features >= rows and layer.in_features >= columns and not any(hooks) and not shared
+
+
+def _sides(pattern) -> Tuple[int, ...]:
+    """As they are saved: one number for square blocks."""
+    rows, columns = pattern.block_shape()
+    return (rows,) if rows == columns else (rows, columns)
+
+
+def _shape_of(saved: Tensor) -> Tuple[int, int, Tuple[int, int]]:
+    """Rows, columns and block of a saved shape."""
+    numbers = saved.tolist()
+    if len(numbers) not in (3, 4):
+        raise ValueError(f"a saved shape has rows, columns and a block, not {numbers}")
+    return numbers[0], numbers[1], (numbers[2], numbers[-1])
 
 
 def _check_type(dtype: torch.dtype) -> None:

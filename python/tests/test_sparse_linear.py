@@ -12,7 +12,7 @@ from torch import nn
 import filigree
 from filigree import SparseLinear, sparsify
 
-BLOCKS = [1, 2, 4, 8, 16, 32, 64]
+BLOCKS = [1, 2, 4, 8, 16, 32, 64, (1, 16), (16, 1), (4, 1)]
 
 
 @pytest.fixture(autouse=True)
@@ -31,11 +31,14 @@ def test_is_a_dense_layer_with_zeros(block):
     for shape in [(128,), (3, 128), (2, 5, 128), (0, 128)]:
         x = torch.randn(shape)
         close(layer(x), dense(x))
-    assert layer.values.numel() == round(0.2 * 128 * 192 / block**2) * block**2
+    rows, columns = (block, block) if isinstance(block, int) else block
+    assert layer.block == block and layer.values.shape[1:] == (rows, columns)
+    assert layer.values.numel() == round(0.2 * 128 * 192 / (rows * columns)) * rows * columns
 
 
 @pytest.mark.parametrize("block, inputs, outputs", [(1, 32, 16), (2, 32, 16), (4, 32, 16), (8, 32, 16), (16, 32, 16),
-                                                    (32, 32, 32), (8, 21, 19)])
+                                                    (32, 32, 32), (8, 21, 19), ((1, 16), 21, 19), ((16, 1), 21, 19),
+                                                    ((4, 1), 32, 16)])
 def test_gradients_agree_with_finite_differences(block, inputs, outputs):
     layer = SparseLinear(inputs, outputs, density=0.4, block=block, dtype=torch.float64)
     x = torch.randn(3, inputs, dtype=torch.float64, requires_grad=True)

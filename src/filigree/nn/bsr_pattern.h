@@ -4,6 +4,7 @@
 #include "filigree/nn/torch.h"
 //
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <memory>
 
@@ -23,23 +24,31 @@ struct BsrPatternHolder : torch::CustomClassHolder {
 
 using BsrPatternRef = c10::intrusive_ptr<BsrPatternHolder>;
 
-// A block size as BsrPattern takes it; what is beyond int is no block size there either.
-inline int block_size(std::int64_t block) {
-  return static_cast<int>(std::clamp<std::int64_t>(block, -1, std::numeric_limits<int>::max()));
+// Rows and columns of a block as BsrPattern takes them; what is beyond int is no block there either.
+inline sparse::BlockShape block_shape(std::int64_t rows, std::int64_t columns) {
+  const auto side = [](std::int64_t size) {
+    return static_cast<int>(std::clamp<std::int64_t>(size, -1, std::numeric_limits<int>::max()));
+  };
+  return {side(rows), side(columns)};
+}
+
+// Of the values of a pattern: [blocks, rows, columns].
+inline std::array<std::int64_t, 3> value_sizes(const sparse::BsrPattern& pattern) {
+  return {pattern.block_count(), pattern.block().rows, pattern.block().columns};
 }
 
 inline BsrPatternRef hold(std::shared_ptr<const sparse::BsrPattern> pattern) {
   return c10::make_intrusive<BsrPatternHolder>(std::move(pattern));
 }
 
-// The elements of contiguous values of a pattern, [blocks, block, block]. Errors (usage): any others.
+// The elements of contiguous values of a pattern, of value_sizes(). Errors (usage): any others.
 template <typename T>
 const T* values_of(const Tensor& values, const sparse::BsrPattern& pattern, const char* what) {
   check_cpu(values, what);
-  const std::int64_t b = pattern.block();
-  if (values.sizes() != at::IntArrayRef({pattern.block_count(), b, b}) || !values.is_contiguous()) {
-    fail_usage("{}: wanted contiguous values of {} x {} x {}, got {} of them", what, pattern.block_count(), b,
-               b, values.numel());
+  const std::array<std::int64_t, 3> sizes = value_sizes(pattern);
+  if (values.sizes() != at::IntArrayRef(sizes) || !values.is_contiguous()) {
+    fail_usage("{}: wanted contiguous values of {} x {} x {}, got {} of them", what, sizes[0], sizes[1],
+               sizes[2], values.numel());
   }
   return values.data_ptr<T>();
 }

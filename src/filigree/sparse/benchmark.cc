@@ -276,7 +276,7 @@ BenchmarkResult measure_half(const BenchmarkCell& cell, const std::vector<dense:
 void check_cell(const BenchmarkCell& cell) {
   if (cell.n < 1) fail_usage("a benchmark needs at least one column of activations, not {}", cell.n);
   const std::int64_t blocks = blocks_of(cell);
-  const std::int64_t places = (cell.k + cell.block - 1) / cell.block;
+  const std::int64_t places = (cell.k + cell.block.columns - 1) / cell.block.columns;
   if (cell.pattern == PatternKind::kOneDenseRow && blocks < places) {
     fail_usage("{} blocks do not fill a row of {} for the pattern one-dense-row; choose a higher density",
                blocks, places);

@@ -39,7 +39,7 @@ struct BenchmarkCell {
   std::int64_t m = 0;
   std::int64_t k = 0;
   std::int64_t n = 0;
-  int block = 16;
+  BlockShape block = 16;
   double density = 0.1;
   Product op = Product::kForward;
   ActivationLayout layout = ActivationLayout::kRowMajor;

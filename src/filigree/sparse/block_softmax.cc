@@ -12,7 +12,10 @@
 namespace filigree::sparse {
 namespace {
 
-constexpr std::size_t kMostBlock = *std::max_element(std::begin(kBlockSizes), std::end(kBlockSizes));
+constexpr std::size_t kMostRows =
+    std::max_element(std::begin(kBlockShapes), std::end(kBlockShapes), [](BlockShape a, BlockShape b) {
+      return a.rows < b.rows;
+    })->rows;
 
 // Calls body(first block, blocks, block row) for each block row that has any, on all threads.
 template <typename Body>
@@ -27,17 +30,21 @@ void for_each_block_row(const BsrPattern& w, const Body& body) {
   });
 }
 
-// The values of a block row as a matrix of b rows, and back.
+// The values of a block row as a matrix of as many rows as a block has, and back.
 template <typename T>
-void unpack(const T* values, std::int64_t blocks, std::int64_t b, MatrixView<T> rows) {
+void unpack(const T* values, std::int64_t blocks, BlockShape b, MatrixView<T> rows) {
   for (std::int64_t p = 0; p < blocks; ++p) {
-    for (std::int64_t i = 0; i < b; ++i) std::copy_n(values + (p * b + i) * b, b, rows.row(i) + p * b);
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      std::copy_n(values + (p * b.rows + i) * b.columns, b.columns, rows.row(i) + p * b.columns);
+    }
   }
 }
 template <typename T>
-void pack(MatrixView<const T> rows, std::int64_t blocks, std::int64_t b, T* values) {
+void pack(MatrixView<const T> rows, std::int64_t blocks, BlockShape b, T* values) {
   for (std::int64_t p = 0; p < blocks; ++p) {
-    for (std::int64_t i = 0; i < b; ++i) std::copy_n(rows.row(i) + p * b, b, values + (p * b + i) * b);
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      std::copy_n(rows.row(i) + p * b.columns, b.columns, values + (p * b.rows + i) * b.columns);
+    }
   }
 }
 
@@ -61,21 +68,21 @@ Span kept_columns(const BsrPattern& w, std::int64_t row, Triangle triangle) {
 template <typename T>
 void block_softmax(const BsrPattern& w, const T* scores, T scale, Triangle triangle, T* probabilities) {
   if (!(scale > 0)) fail_usage("block_softmax: a scale of {} is not above 0", scale);
-  const std::int64_t b = w.block();
+  const BlockShape b = w.block();
   for_each_block_row(w, [&](std::int64_t first, std::int64_t blocks, std::int64_t r) {
-    const MatrixView<T> rows(scratch<Scratch::kKernel, T>(b * blocks * b), b, blocks * b);
-    unpack<T>(scores + first * b * b, blocks, b, rows);
-    std::array<bool, kMostBlock> empty{};
-    for (std::int64_t i = 0; i < b; ++i) {
-      const Span kept = kept_columns(w, r * b + i, triangle);
+    const MatrixView<T> rows(scratch<Scratch::kKernel, T>(blocks * b.values()), b.rows, blocks * b.columns);
+    unpack<T>(scores + first * b.values(), blocks, b, rows);
+    std::array<bool, kMostRows> empty{};
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      const Span kept = kept_columns(w, r * b.rows + i, triangle);
       std::int64_t count = 0;
       for (std::int64_t p = 0; p < blocks; ++p) {
-        const std::int64_t column = std::int64_t{w.column_indices()[first + p]} * b;
-        T* const part = rows.row(i) + p * b;
-        const std::int64_t begin = std::clamp<std::int64_t>(kept.begin - column, 0, b);
-        const std::int64_t end = std::clamp<std::int64_t>(kept.end - column, begin, b);
+        const std::int64_t column = std::int64_t{w.column_indices()[first + p]} * b.columns;
+        T* const part = rows.row(i) + p * b.columns;
+        const std::int64_t begin = std::clamp<std::int64_t>(kept.begin - column, 0, b.columns);
+        const std::int64_t end = std::clamp<std::int64_t>(kept.end - column, begin, b.columns);
         std::fill(part, part + begin, -std::numeric_limits<T>::infinity());
-        std::fill(part + end, part + b, -std::numeric_limits<T>::infinity());
+        std::fill(part + end, part + b.columns, -std::numeric_limits<T>::infinity());
         count += end - begin;
       }
       // Any scores will do: the row is cleared below.
@@ -83,24 +90,24 @@ void block_softmax(const BsrPattern& w, const T* scores, T scale, Triangle trian
       if (count == 0) std::fill_n(rows.row(i), rows.columns, T{0});
     }
     dense::softmax_rows<T>(rows, scale);
-    for (std::int64_t i = 0; i < b; ++i) {
+    for (std::int64_t i = 0; i < b.rows; ++i) {
       if (empty[static_cast<std::size_t>(i)]) std::fill_n(rows.row(i), rows.columns, T{0});
     }
-    pack<T>(rows, blocks, b, probabilities + first * b * b);
+    pack<T>(rows, blocks, b, probabilities + first * b.values());
   });
 }
 
 template <typename T>
 void block_softmax_gradient(const BsrPattern& w, const T* probabilities, const T* dp, T scale, T* gradient) {
-  const std::int64_t b = w.block();
+  const BlockShape b = w.block();
   for_each_block_row(w, [&](std::int64_t first, std::int64_t blocks, std::int64_t) {
-    T* const memory = scratch<Scratch::kKernel, T>(2 * b * blocks * b);
-    const MatrixView<T> p(memory, b, blocks * b);
-    const MatrixView<T> rows(memory + b * blocks * b, b, blocks * b);
-    unpack<T>(probabilities + first * b * b, blocks, b, p);
-    unpack<T>(dp + first * b * b, blocks, b, rows);
+    T* const memory = scratch<Scratch::kKernel, T>(2 * blocks * b.values());
+    const MatrixView<T> p(memory, b.rows, blocks * b.columns);
+    const MatrixView<T> rows(memory + blocks * b.values(), b.rows, blocks * b.columns);
+    unpack<T>(probabilities + first * b.values(), blocks, b, p);
+    unpack<T>(dp + first * b.values(), blocks, b, rows);
     dense::softmax_rows_backward<T>(p, rows, scale);
-    pack<T>(rows, blocks, b, gradient + first * b * b);
+    pack<T>(rows, blocks, b, gradient + first * b.values());
   });
 }
 

@@ -32,12 +32,12 @@ bool takes_part(Triangle triangle, std::int64_t row, std::int64_t column) {
 // Calls body(place among the values, row, column) for each stored element within the matrix.
 template <typename Body>
 void for_each_element(const BsrPattern& w, const Body& body) {
-  const std::int64_t b = w.block();
+  const BlockShape b = w.block();
   w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
-    for (std::int64_t i = 0; i < b; ++i) {
-      for (std::int64_t j = 0; j < b; ++j) {
-        if (r * b + i < w.rows() && c * b + j < w.columns()) {
-          body(static_cast<std::size_t>((p * b + i) * b + j), r * b + i, c * b + j);
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      for (std::int64_t j = 0; j < b.columns; ++j) {
+        if (r * b.rows + i < w.rows() && c * b.columns + j < w.columns()) {
+          body(static_cast<std::size_t>((p * b.rows + i) * b.columns + j), r * b.rows + i, c * b.columns + j);
         }
       }
     }
@@ -62,15 +62,15 @@ std::vector<double> reference(const BsrPattern& w, const std::vector<T>& scores,
 }
 
 void for_each_case(const std::function<void(const BsrPattern&, Triangle)>& body) {
-  for (const int block : kBlockSizes) {
-    for (const auto& [rows, columns] :
-         {std::pair{3 * block, 4 * block}, std::pair{4 * block + 1, 2 * block + 3}}) {
+  for (const BlockShape block : kBlockShapes) {
+    for (const auto& [rows, columns] : {std::pair{3 * block.rows, 4 * block.columns},
+                                        std::pair{4 * block.rows + 1, 2 * block.columns + 3}}) {
       const std::int64_t places = block_count_for_density(rows, columns, block, 1);
       for (const std::int64_t count : {std::int64_t{1}, (places + 1) / 2, places}) {
         Philox random(5, Purpose::kTest);
         const BsrPattern w = BsrPattern::random(rows, columns, block, count, random);
         for (const Triangle triangle : {Triangle::kWhole, Triangle::kLower, Triangle::kUpper}) {
-          SCOPED_TRACE(fmt::format("{} x {}, {} blocks of {}", rows, columns, count, block));
+          SCOPED_TRACE(fmt::format("{} x {}, {} blocks of {}", rows, columns, count, block.text()));
           body(w, triangle);
         }
       }
@@ -100,7 +100,7 @@ TEST(BlockSoftmax, AgreesWithItsDefinition) {
 
 TEST(BlockSoftmax, GradientAgreesWithFiniteDifferences) {
   for_each_case([](const BsrPattern& w, Triangle triangle) {
-    if (w.block() > 8) return;
+    if (w.block().values() > 64) return;
     std::vector<double> scores = normals<double>(w.value_count(), 1);
     const std::vector<double> weights = normals<double>(w.value_count(), 2);
     std::vector<double> p(scores.size());

@@ -17,26 +17,20 @@
 
 namespace filigree::sparse {
 
-bool is_block_size(std::int64_t block) {
-  return std::find(std::begin(kBlockSizes), std::end(kBlockSizes), block) != std::end(kBlockSizes);
-}
-
-std::string block_sizes_text() { return fmt::format("{}", fmt::join(kBlockSizes, ", ")); }
-
 namespace {
 
-void check_shape(std::int64_t rows, std::int64_t columns, int block) {
-  if (!is_block_size(block)) {
-    fail_usage("a block size of {} is not supported; choose {}", block, block_sizes_text());
+void check_shape(std::int64_t rows, std::int64_t columns, BlockShape block) {
+  if (!is_block_shape(block)) {
+    fail_usage("a block size of {} is not supported; choose {}", block.text(), block_shapes_text());
   }
   if (rows <= 0 || columns <= 0) fail_usage("a sparse matrix of {} x {} has no element", rows, columns);
-  // Not the sum of rows and block: it may overflow.
-  const std::int64_t block_rows = (rows - 1) / block + 1;
-  const std::int64_t block_columns = (columns - 1) / block + 1;
+  // Not the sum of rows and the block's: it may overflow.
+  const std::int64_t block_rows = (rows - 1) / block.rows + 1;
+  const std::int64_t block_columns = (columns - 1) / block.columns + 1;
   constexpr std::int64_t kLimit = std::numeric_limits<std::int32_t>::max();
   if (block_rows >= kLimit || block_columns >= kLimit || block_rows * block_columns > kLimit) {
     fail_usage("a matrix of {} x {} has too many blocks of {} for 32-bit indices; choose a larger block",
-               rows, columns, block);
+               rows, columns, block.text());
   }
 }
 
@@ -74,7 +68,7 @@ struct BsrPattern::LazyIndices {
   Slot<BsrPattern> padded;
 };
 
-BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
+BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, BlockShape block,
                        std::vector<std::int32_t> row_offsets, std::vector<std::int32_t> column_indices)
     : rows_(rows),
       columns_(columns),
@@ -87,7 +81,7 @@ BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block,
   index_columns();
 }
 
-BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::int64_t capacity)
+BsrPattern::BsrPattern(std::int64_t rows, std::int64_t columns, BlockShape block, std::int64_t capacity)
     : rows_(rows),
       columns_(columns),
       block_(block),
@@ -191,7 +185,9 @@ const RunIndex& BsrPattern::column_runs() const {
 
 const BsrPattern& BsrPattern::padded() const {
   return lazy_indices_->padded.get([&](std::optional<BsrPattern>& index) {
-    if (!index) index.emplace(BsrPattern(block_rows() * block_, block_columns() * block_, block_, capacity_));
+    if (!index)
+      index.emplace(
+          BsrPattern(block_rows() * block_.rows, block_columns() * block_.columns, block_, capacity_));
     index->assign(row_offsets_, column_indices_);
   });
 }
@@ -204,16 +200,16 @@ const Refinement& BsrPattern::refinement() const {
   });
 }
 
-BsrPattern BsrPattern::random(std::int64_t rows, std::int64_t columns, int block, std::int64_t count,
+BsrPattern BsrPattern::random(std::int64_t rows, std::int64_t columns, BlockShape block, std::int64_t count,
                               Philox& random) {
   check_shape(rows, columns, block);
-  const std::int64_t block_rows = (rows - 1) / block + 1;
-  const std::int64_t block_columns = (columns - 1) / block + 1;
+  const std::int64_t block_rows = (rows - 1) / block.rows + 1;
+  const std::int64_t block_columns = (columns - 1) / block.columns + 1;
   const std::int64_t places = block_rows * block_columns;
   if (count < 1 || count > places || count > std::numeric_limits<std::int32_t>::max()) {
     fail_usage(
         "a pattern of {} blocks cannot be drawn from the {} places of a {} x {} matrix with blocks of {}",
-        count, places, rows, columns, block);
+        count, places, rows, columns, block.text());
   }
   std::vector<bool> taken(places, false);
   for (std::int64_t last = places - count; last < places; ++last) {
@@ -241,11 +237,11 @@ BsrPattern BsrPattern::stack(std::span<const BsrPattern* const> parts) {
   for (const BsrPattern* part : parts) {
     if (part->columns() != first.columns() || part->block() != first.block()) {
       fail_usage("sparse patterns with {} columns, block {} and {} columns, block {} cannot be stacked",
-                 first.columns(), first.block(), part->columns(), part->block());
+                 first.columns(), first.block().text(), part->columns(), part->block().text());
     }
-    if (part != parts.back() && part->rows() % part->block() != 0) {
+    if (part != parts.back() && part->rows() % part->block().rows != 0) {
       fail_usage("a sparse pattern of {} rows, which end within a block of {}, cannot have another below it",
-                 part->rows(), part->block());
+                 part->rows(), part->block().text());
     }
     const auto offset = static_cast<std::int32_t>(column_indices.size());
     for (std::int64_t r = 1; r <= part->block_rows(); ++r)
@@ -258,17 +254,18 @@ BsrPattern BsrPattern::stack(std::span<const BsrPattern* const> parts) {
 
 BsrPattern BsrPattern::block_diagonal(std::span<const BsrPattern* const> parts) {
   if (parts.empty()) fail_usage("no sparse pattern was given for a diagonal");
-  const int block = parts.front()->block();
+  const BlockShape block = parts.front()->block();
   std::int64_t rows = 0;
   std::int64_t columns = 0;
   for (const BsrPattern* part : parts) {
     if (part->block() != block) {
-      fail_usage("sparse patterns of blocks of {} and {} cannot share a diagonal", block, part->block());
+      fail_usage("sparse patterns of blocks of {} and {} cannot share a diagonal", block.text(),
+                 part->block().text());
     }
     if (part != parts.back() && part->ragged()) {
       fail_usage(
           "a sparse pattern of {} x {}, which ends within a block of {}, cannot have another behind it",
-          part->rows(), part->columns(), block);
+          part->rows(), part->columns(), block.text());
     }
     rows += part->rows();
     columns += part->columns();
@@ -297,12 +294,13 @@ bool BsrPattern::operator==(const BsrPattern& other) const {
          row_offsets_ == other.row_offsets_ && column_indices_ == other.column_indices_;
 }
 
-std::int64_t block_count_for_density(std::int64_t rows, std::int64_t columns, int block, double density) {
+std::int64_t block_count_for_density(std::int64_t rows, std::int64_t columns, BlockShape block,
+                                     double density) {
   check_shape(rows, columns, block);
   if (!(density > 0 && density <= 1)) {
     fail_usage("a density of {} leaves no matrix; choose one above 0 and at most 1", density);
   }
-  const std::int64_t places = ((rows - 1) / block + 1) * ((columns - 1) / block + 1);
+  const std::int64_t places = ((rows - 1) / block.rows + 1) * ((columns - 1) / block.columns + 1);
   return std::max<std::int64_t>(1, std::llround(density * static_cast<double>(places)));
 }
 

@@ -10,38 +10,33 @@
 #include <vector>
 
 #include "filigree/base/philox.h"
+#include "filigree/sparse/block_shape.h"
 
 namespace filigree::sparse {
 
 class Refinement;
 class RunIndex;
 
-// Sides of the square blocks that patterns may have.
-inline constexpr int kBlockSizes[] = {1, 2, 4, 8, 16, 32, 64};
-bool is_block_size(std::int64_t block);
-// "1, 2, 4, ...", for messages.
-std::string block_sizes_text();
-
-// A pattern of b x b blocks, b in kBlockSizes, that is valid from its construction on and does not change
-// (but for that of a DynamicBsrPattern). Values of a matrix with this pattern are [block_count][b][b]: blocks
-// in row order (by block row, then by block column), each block row-major (outputs x inputs of a layer). The
-// last block row and column may reach behind the matrix's edge (a ragged pattern): finite values there count
-// for nothing, and their gradients are zero.
+// A pattern of blocks of one of kBlockShapes that is valid from its construction on and does not change (but
+// for that of a DynamicBsrPattern). Values of a matrix with this pattern are [block_count][block rows][block
+// columns]: blocks in row order (by block row, then by block column), each block row-major (outputs x inputs
+// of a layer). The last block row and column may reach behind the matrix's edge (a ragged pattern): finite
+// values there count for nothing, and their gradients are zero.
 class BsrPattern {
  public:
-  // rows x columns in elements. row_offsets: rows / block + 1 numbers, the blocks of block row r are
+  // rows x columns in elements. row_offsets: rows / block.rows + 1 numbers, the blocks of block row r are
   // [row_offsets[r], row_offsets[r + 1]). column_indices: the block column of each block, rising within
   // a block row.
   // There may be no block at all.
-  // Errors (usage): a block size that is not in kBlockSizes; a dimension that is not positive, or too large
+  // Errors (usage): a block that is not in kBlockShapes; a dimension that is not positive, or too large
   // for 32-bit block indices. Errors (bad data): offsets that do not start at 0, fall, or end elsewhere than
   // the indices do; an index out of range, repeated or unsorted.
-  BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::vector<std::int32_t> row_offsets,
+  BsrPattern(std::int64_t rows, std::int64_t columns, BlockShape block, std::vector<std::int32_t> row_offsets,
              std::vector<std::int32_t> column_indices);
 
   // `count` different blocks, uniformly at random (Floyd's algorithm; Bentley, CACM 30(9), 1987).
   // Errors (usage): as above; a count below 1 or above the number of places.
-  static BsrPattern random(std::int64_t rows, std::int64_t columns, int block, std::int64_t count,
+  static BsrPattern random(std::int64_t rows, std::int64_t columns, BlockShape block, std::int64_t count,
                            Philox& random);
 
   // The parts below each other (q, k and v of attention): values are the parts' values one after another.
@@ -56,14 +51,14 @@ class BsrPattern {
 
   std::int64_t rows() const { return rows_; }
   std::int64_t columns() const { return columns_; }
-  int block() const { return block_; }
-  std::int64_t block_rows() const { return (rows_ + block_ - 1) / block_; }
-  std::int64_t block_columns() const { return (columns_ + block_ - 1) / block_; }
-  bool ragged() const { return rows_ % block_ != 0 || columns_ % block_ != 0; }
+  BlockShape block() const { return block_; }
+  std::int64_t block_rows() const { return (rows_ + block_.rows - 1) / block_.rows; }
+  std::int64_t block_columns() const { return (columns_ + block_.columns - 1) / block_.columns; }
+  bool ragged() const { return rows_ % block_.rows != 0 || columns_ % block_.columns != 0; }
   std::int64_t block_count() const { return static_cast<std::int64_t>(column_indices_.size()); }
-  std::int64_t value_count() const { return block_count() * block_ * block_; }
+  std::int64_t value_count() const { return block_count() * block_.values(); }
   // For how many values products keep memory: those of a pattern that DynamicBsrPattern may yet encode.
-  std::int64_t value_capacity() const { return std::max(capacity_, block_count()) * block_ * block_; }
+  std::int64_t value_capacity() const { return std::max(capacity_, block_count()) * block_.values(); }
   double density() const;
 
   std::span<const std::int32_t> row_offsets() const { return row_offsets_; }
@@ -105,7 +100,7 @@ class BsrPattern {
 
   // A pattern without blocks, of a shape that was checked, that assign() can give up to `capacity` of them
   // without allocating.
-  BsrPattern(std::int64_t rows, std::int64_t columns, int block, std::int64_t capacity);
+  BsrPattern(std::int64_t rows, std::int64_t columns, BlockShape block, std::int64_t capacity);
   // Takes other blocks, and makes the orders that were asked for before anew. Errors: as the constructor; the
   // pattern stays as it was then. Not while others read it.
   void assign(std::span<const std::int32_t> row_offsets, std::span<const std::int32_t> column_indices);
@@ -114,7 +109,7 @@ class BsrPattern {
 
   std::int64_t rows_;
   std::int64_t columns_;
-  int block_;
+  BlockShape block_;
   std::int64_t capacity_ = 0;
   std::vector<std::int32_t> row_offsets_;
   std::vector<std::int32_t> column_indices_;
@@ -126,6 +121,7 @@ class BsrPattern {
 
 // The number of blocks nearest to `density`, at least one.
 // Errors (usage): a density outside (0, 1]; dimensions and block as in BsrPattern.
-std::int64_t block_count_for_density(std::int64_t rows, std::int64_t columns, int block, double density);
+std::int64_t block_count_for_density(std::int64_t rows, std::int64_t columns, BlockShape block,
+                                     double density);
 
 }  // namespace filigree::sparse

@@ -45,13 +45,15 @@ TEST(BsrPattern, IndexesColumns) {
 }
 
 TEST(BsrPattern, RefusesWrongShapes) {
-  const auto usage = [](std::int64_t rows, std::int64_t columns, int block) {
+  const auto usage = [](std::int64_t rows, std::int64_t columns, BlockShape block) {
     return code_of([&] { BsrPattern(rows, columns, block, {0, 1}, {0}); }) == ExitCode::kUsage;
   };
   EXPECT_TRUE(usage(3, 3, 3));
   EXPECT_TRUE(usage(128, 128, 128));
   EXPECT_TRUE(usage(4, 4, 0));
   EXPECT_TRUE(usage(4, 4, -4));
+  EXPECT_TRUE(usage(32, 32, {16, 2}));
+  EXPECT_FALSE(usage(16, 1, {16, 1}));
   EXPECT_FALSE(usage(16, 16, 16));
   EXPECT_TRUE(usage(0, 16, 16));
   EXPECT_TRUE(usage(16, -16, 16));
@@ -77,13 +79,13 @@ TEST(BsrPattern, RefusesBadIndices) {
 }
 
 TEST(BsrPattern, RandomHoldsExactlyTheCountAndIsReproducible) {
-  for (const int block : kBlockSizes) {
+  for (const BlockShape block : kBlockShapes) {
     for (const std::int64_t count : {1, 7, 24}) {
       Philox random(7, Purpose::kTest, 1);
-      const BsrPattern pattern = BsrPattern::random(4 * block, 6 * block, block, count, random);
+      const BsrPattern pattern = BsrPattern::random(4 * block.rows, 6 * block.columns, block, count, random);
       EXPECT_EQ(pattern.block_count(), count);
       Philox same(7, Purpose::kTest, 1);
-      EXPECT_EQ(pattern, BsrPattern::random(4 * block, 6 * block, block, count, same));
+      EXPECT_EQ(pattern, BsrPattern::random(4 * block.rows, 6 * block.columns, block, count, same));
     }
   }
   Philox random(7, Purpose::kTest);

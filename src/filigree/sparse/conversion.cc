@@ -67,24 +67,25 @@ std::vector<CooEntry<T>> canonical_entries(std::vector<CooEntry<T>> entries, std
 
 template <typename T>
 BsrMatrix<T> from_canonical(std::span<const CooEntry<T>> entries, std::int64_t rows, std::int64_t columns,
-                            int block) {
+                            BlockShape block) {
   (void)block_count_for_density(rows, columns, block, 1.0);  // refuses shapes before any block is looked for
-  const std::int64_t b = block;
-  const std::int64_t block_rows = (rows + b - 1) / b;
+  const std::int64_t height = block.rows;
+  const std::int64_t width = block.columns;
+  const std::int64_t block_rows = (rows + height - 1) / height;
   std::vector<std::int32_t> row_offsets{0};
   row_offsets.reserve(static_cast<std::size_t>(block_rows) + 1);
   std::vector<std::int32_t> column_indices;
   std::vector<std::int32_t> found;
   const auto row_end = [&](std::size_t begin, std::int64_t block_row) {
     std::size_t end = begin;
-    while (end < entries.size() && entries[end].row < (block_row + 1) * b) ++end;
+    while (end < entries.size() && entries[end].row < (block_row + 1) * height) ++end;
     return end;
   };
   for (std::size_t begin = 0; static_cast<std::int64_t>(row_offsets.size()) <= block_rows;) {
     const std::size_t end = row_end(begin, static_cast<std::int64_t>(row_offsets.size()) - 1);
     found.clear();
     for (std::size_t i = begin; i < end; ++i) {
-      found.push_back(static_cast<std::int32_t>(entries[i].column / b));
+      found.push_back(static_cast<std::int32_t>(entries[i].column / width));
     }
     std::sort(found.begin(), found.end());
     found.erase(std::unique(found.begin(), found.end()), found.end());
@@ -98,13 +99,13 @@ BsrMatrix<T> from_canonical(std::span<const CooEntry<T>> entries, std::int64_t r
   const std::span<const std::int32_t> indices = result.pattern.column_indices();
   const std::span<const std::int32_t> offsets = result.pattern.row_offsets();
   for (const CooEntry<T>& entry : entries) {
-    const auto r = static_cast<std::size_t>(entry.row / b);
+    const auto r = static_cast<std::size_t>(entry.row / height);
     const auto first = indices.begin() + offsets[r];
     const auto place = std::lower_bound(first, indices.begin() + offsets[r + 1],
-                                        static_cast<std::int32_t>(entry.column / b));
+                                        static_cast<std::int32_t>(entry.column / width));
     const std::int64_t position = place - indices.begin();
-    result.values[static_cast<std::size_t>((position * b + entry.row % b) * b + entry.column % b)] =
-        entry.value;
+    result.values[static_cast<std::size_t>((position * height + entry.row % height) * width +
+                                           entry.column % width)] = entry.value;
   }
   return result;
 }
@@ -172,10 +173,11 @@ Compressed compress(const BsrMatrix<T>& matrix, StoredZeros zeros) {
 
 // Blocks of a dense matrix in row order.
 template <typename T, typename Keep>
-BsrMatrix<T> from_blocks(MatrixView<const T> matrix, int block, const Keep& keep) {
-  const std::int64_t b = block;
-  const std::int64_t block_rows = (matrix.rows + b - 1) / b;
-  const std::int64_t block_columns = (matrix.columns + b - 1) / b;
+BsrMatrix<T> from_blocks(MatrixView<const T> matrix, BlockShape block, const Keep& keep) {
+  const std::int64_t height = block.rows;
+  const std::int64_t width = block.columns;
+  const std::int64_t block_rows = (matrix.rows + height - 1) / height;
+  const std::int64_t block_columns = (matrix.columns + width - 1) / width;
   std::vector<std::int32_t> row_offsets{0};
   row_offsets.reserve(static_cast<std::size_t>(block_rows) + 1);
   std::vector<std::int32_t> column_indices;
@@ -189,10 +191,9 @@ BsrMatrix<T> from_blocks(MatrixView<const T> matrix, int block, const Keep& keep
       BsrPattern(matrix.rows, matrix.columns, block, std::move(row_offsets), std::move(column_indices)), {}};
   result.values.reserve(static_cast<std::size_t>(result.pattern.value_count()));
   result.pattern.for_each_block([&](std::int64_t, std::int64_t r, std::int64_t c) {
-    for (std::int64_t i = 0; i < b; ++i) {
-      for (std::int64_t j = 0; j < b; ++j) {
-        const bool inside = r * b + i < matrix.rows && c * b + j < matrix.columns;
-        result.values.push_back(inside ? matrix(r * b + i, c * b + j) : T{0});
+    for (std::int64_t i = r * height; i < (r + 1) * height; ++i) {
+      for (std::int64_t j = c * width; j < (c + 1) * width; ++j) {
+        result.values.push_back(i < matrix.rows && j < matrix.columns ? matrix(i, j) : T{0});
       }
     }
   });
@@ -201,14 +202,14 @@ BsrMatrix<T> from_blocks(MatrixView<const T> matrix, int block, const Keep& keep
 
 // The sum of magnitudes of each block. Refuses shapes and values that are not finite.
 template <typename T>
-std::vector<double> block_sums(MatrixView<const T> matrix, int block) {
+std::vector<double> block_sums(MatrixView<const T> matrix, BlockShape block) {
   const std::int64_t count = block_count_for_density(matrix.rows, matrix.columns, block, 1.0);
-  const std::int64_t block_columns = (matrix.columns + block - 1) / block;
+  const std::int64_t block_columns = (matrix.columns + block.columns - 1) / block.columns;
   std::vector<double> sums(static_cast<std::size_t>(count), 0.0);
   for (std::int64_t r = 0; r < matrix.rows; ++r) {
     for (std::int64_t c = 0; c < matrix.columns; ++c) {
       check_entry(CooEntry<T>{r, c, matrix(r, c)}, matrix.rows, matrix.columns);
-      sums[static_cast<std::size_t>(r / block * block_columns + c / block)] +=
+      sums[static_cast<std::size_t>(r / block.rows * block_columns + c / block.columns)] +=
           std::abs(static_cast<double>(matrix(r, c)));
     }
   }
@@ -218,21 +219,21 @@ std::vector<double> block_sums(MatrixView<const T> matrix, int block) {
 }  // namespace
 
 template <typename T>
-BsrMatrix<T> bsr_from_coo(const CooMatrix<T>& matrix, int block, Canonical canonical) {
+BsrMatrix<T> bsr_from_coo(const CooMatrix<T>& matrix, BlockShape block, Canonical canonical) {
   const std::vector<CooEntry<T>> entries =
       canonical_entries(matrix.entries, matrix.rows, matrix.columns, canonical, Major::kRow);
   return from_canonical<T>(entries, matrix.rows, matrix.columns, block);
 }
 
 template <typename T>
-BsrMatrix<T> bsr_from_csr(const CsrMatrix<T>& matrix, int block, Canonical canonical) {
+BsrMatrix<T> bsr_from_csr(const CsrMatrix<T>& matrix, BlockShape block, Canonical canonical) {
   const std::vector<CooEntry<T>> entries = canonical_entries(
       entries_of<T>(matrix, matrix.rows, "row"), matrix.rows, matrix.columns, canonical, Major::kRow);
   return from_canonical<T>(entries, matrix.rows, matrix.columns, block);
 }
 
 template <typename T>
-BsrMatrix<T> bsr_from_csc(const CscMatrix<T>& matrix, int block, Canonical canonical) {
+BsrMatrix<T> bsr_from_csc(const CscMatrix<T>& matrix, BlockShape block, Canonical canonical) {
   std::vector<CooEntry<T>> entries =
       canonical_entries(entries_of<T>(matrix, matrix.columns, "column"), matrix.rows, matrix.columns,
                         canonical, Major::kColumn);
@@ -241,16 +242,16 @@ BsrMatrix<T> bsr_from_csc(const CscMatrix<T>& matrix, int block, Canonical canon
 }
 
 template <typename T>
-BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, int block) {
+BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, BlockShape block) {
   const std::vector<double> sums = block_sums(matrix, block);
-  const std::int64_t block_columns = (matrix.columns + block - 1) / block;
+  const std::int64_t block_columns = (matrix.columns + block.columns - 1) / block.columns;
   return from_blocks(matrix, block, [&](std::int64_t r, std::int64_t c) {
     return sums[static_cast<std::size_t>(r * block_columns + c)] > 0;
   });
 }
 
 template <typename T>
-BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, int block, double density) {
+BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, BlockShape block, double density) {
   const std::int64_t count = block_count_for_density(matrix.rows, matrix.columns, block, density);
   const std::vector<double> sums = block_sums(matrix, block);
   std::vector<std::int64_t> order(sums.size());
@@ -265,14 +266,15 @@ BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, int block, double densit
   for (std::int64_t i = 0; i < count; ++i) {
     kept[static_cast<std::size_t>(order[static_cast<std::size_t>(i)])] = true;
   }
-  const std::int64_t block_columns = (matrix.columns + block - 1) / block;
+  const std::int64_t block_columns = (matrix.columns + block.columns - 1) / block.columns;
   return from_blocks(matrix, block, [&](std::int64_t r, std::int64_t c) {
     return kept[static_cast<std::size_t>(r * block_columns + c)];
   });
 }
 
 template <typename T>
-BsrMatrix<T> bsr_from_mask(MatrixView<const T> matrix, MatrixView<const std::uint8_t> mask, int block) {
+BsrMatrix<T> bsr_from_mask(MatrixView<const T> matrix, MatrixView<const std::uint8_t> mask,
+                           BlockShape block) {
   if (mask.rows != matrix.rows || mask.columns != matrix.columns) {
     fail_usage("a mask of {} x {} does not fit a matrix of {} x {}", mask.rows, mask.columns, matrix.rows,
                matrix.columns);
@@ -293,15 +295,16 @@ CooMatrix<T> to_coo(const BsrMatrix<T>& matrix, StoredZeros zeros) {
     fail_data("a block-sparse matrix of {} blocks needs {} values, but has {}", w.block_count(),
               w.value_count(), matrix.values.size());
   }
-  const std::int64_t b = w.block();
+  const std::int64_t height = w.block().rows;
+  const std::int64_t width = w.block().columns;
   CooMatrix<T> result{w.rows(), w.columns(), {}};
   result.entries.reserve(matrix.values.size());
   for (std::int64_t r = 0; r < w.rows(); ++r) {
-    const auto row = static_cast<std::size_t>(r / b);
+    const auto row = static_cast<std::size_t>(r / height);
     for (std::int64_t q = w.row_offsets()[row]; q < w.row_offsets()[row + 1]; ++q) {
-      const std::int64_t first = w.column_indices()[static_cast<std::size_t>(q)] * b;
-      for (std::int64_t j = 0; j < std::min(b, w.columns() - first); ++j) {
-        const T value = matrix.values[static_cast<std::size_t>((q * b + r % b) * b + j)];
+      const std::int64_t first = w.column_indices()[static_cast<std::size_t>(q)] * width;
+      for (std::int64_t j = 0; j < std::min(width, w.columns() - first); ++j) {
+        const T value = matrix.values[static_cast<std::size_t>((q * height + r % height) * width + j)];
         if (value == T{0} && zeros == StoredZeros::kDrop) continue;
         result.entries.push_back({r, first + j, value});
       }
@@ -329,16 +332,16 @@ std::vector<T> to_dense(const BsrMatrix<T>& matrix) {
   return dense;
 }
 
-#define FILIGREE_INSTANTIATE(T)                                                                     \
-  template BsrMatrix<T> bsr_from_coo<T>(const CooMatrix<T>&, int, Canonical);                       \
-  template BsrMatrix<T> bsr_from_csr<T>(const CsrMatrix<T>&, int, Canonical);                       \
-  template BsrMatrix<T> bsr_from_csc<T>(const CscMatrix<T>&, int, Canonical);                       \
-  template BsrMatrix<T> bsr_from_dense<T>(MatrixView<const T>, int);                                \
-  template BsrMatrix<T> bsr_from_dense<T>(MatrixView<const T>, int, double);                        \
-  template BsrMatrix<T> bsr_from_mask<T>(MatrixView<const T>, MatrixView<const std::uint8_t>, int); \
-  template CooMatrix<T> to_coo<T>(const BsrMatrix<T>&, StoredZeros);                                \
-  template CsrMatrix<T> to_csr<T>(const BsrMatrix<T>&, StoredZeros);                                \
-  template CscMatrix<T> to_csc<T>(const BsrMatrix<T>&, StoredZeros);                                \
+#define FILIGREE_INSTANTIATE(T)                                                                            \
+  template BsrMatrix<T> bsr_from_coo<T>(const CooMatrix<T>&, BlockShape, Canonical);                       \
+  template BsrMatrix<T> bsr_from_csr<T>(const CsrMatrix<T>&, BlockShape, Canonical);                       \
+  template BsrMatrix<T> bsr_from_csc<T>(const CscMatrix<T>&, BlockShape, Canonical);                       \
+  template BsrMatrix<T> bsr_from_dense<T>(MatrixView<const T>, BlockShape);                                \
+  template BsrMatrix<T> bsr_from_dense<T>(MatrixView<const T>, BlockShape, double);                        \
+  template BsrMatrix<T> bsr_from_mask<T>(MatrixView<const T>, MatrixView<const std::uint8_t>, BlockShape); \
+  template CooMatrix<T> to_coo<T>(const BsrMatrix<T>&, StoredZeros);                                       \
+  template CsrMatrix<T> to_csr<T>(const BsrMatrix<T>&, StoredZeros);                                       \
+  template CscMatrix<T> to_csc<T>(const BsrMatrix<T>&, StoredZeros);                                       \
   template std::vector<T> to_dense<T>(const BsrMatrix<T>&);
 FILIGREE_INSTANTIATE(float)
 FILIGREE_INSTANTIATE(double)

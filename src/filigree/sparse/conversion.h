@@ -21,25 +21,28 @@ enum class Canonical {
 // data), with the element's place: an index out of range, an order that `canonical` refuses, a value that is
 // not finite, offsets that do not fit (CSR, CSC).
 template <typename T>
-BsrMatrix<T> bsr_from_coo(const CooMatrix<T>& matrix, int block, Canonical canonical = Canonical::kRequire);
+BsrMatrix<T> bsr_from_coo(const CooMatrix<T>& matrix, BlockShape block,
+                          Canonical canonical = Canonical::kRequire);
 template <typename T>
-BsrMatrix<T> bsr_from_csr(const CsrMatrix<T>& matrix, int block, Canonical canonical = Canonical::kRequire);
+BsrMatrix<T> bsr_from_csr(const CsrMatrix<T>& matrix, BlockShape block,
+                          Canonical canonical = Canonical::kRequire);
 template <typename T>
-BsrMatrix<T> bsr_from_csc(const CscMatrix<T>& matrix, int block, Canonical canonical = Canonical::kRequire);
+BsrMatrix<T> bsr_from_csc(const CscMatrix<T>& matrix, BlockShape block,
+                          Canonical canonical = Canonical::kRequire);
 
 // Blocks that hold anything but 0. Errors: as above.
 template <typename T>
-BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, int block);
+BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, BlockShape block);
 
 // The blocks of the largest sum of magnitudes: the number of blocks nearest to `density`, at least one. Of
 // equal sums the first in row order. Errors: as above; (usage) a density outside (0, 1].
 template <typename T>
-BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, int block, double density);
+BsrMatrix<T> bsr_from_dense(MatrixView<const T> matrix, BlockShape block, double density);
 
 // Blocks in which the mask (0: no element) has an element; the values of others are 0.
 // Errors: as above; (usage) a mask of another shape.
 template <typename T>
-BsrMatrix<T> bsr_from_mask(MatrixView<const T> matrix, MatrixView<const std::uint8_t> mask, int block);
+BsrMatrix<T> bsr_from_mask(MatrixView<const T> matrix, MatrixView<const std::uint8_t> mask, BlockShape block);
 
 // Zeros within blocks are elements like others, or left out.
 enum class StoredZeros { kKeep, kDrop };

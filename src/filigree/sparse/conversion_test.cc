@@ -33,11 +33,11 @@ void expect_same(const BsrMatrix<float>& a, const BsrMatrix<float>& b) {
 
 TEST(Conversion, GoesRoundThroughEachFormat) {
   Philox random(1, Purpose::kTest);
-  for (const int block : kBlockSizes) {
+  for (const BlockShape block : kBlockShapes) {
     for (const double share : {0.001, 0.02, 0.6, 1.0}) {
-      SCOPED_TRACE(fmt::format("block {}, share {}", block, share));
-      const std::int64_t rows = block * 5;
-      const std::int64_t columns = block * 7;
+      SCOPED_TRACE(fmt::format("block {}, share {}", block.text(), share));
+      const std::int64_t rows = block.rows * 5;
+      const std::int64_t columns = block.columns * 7;
       const std::vector<float> dense = random_dense(rows, columns, share, random);
       const BsrMatrix<float> matrix =
           bsr_from_dense<float>(MatrixView<const float>(dense.data(), rows, columns), block);
@@ -171,7 +171,7 @@ TEST(Conversion, RefusesBadElements) {
   EXPECT_TRUE(contains(error({8, 8, {{0, -1, 1}}}), "(0, -1) lies outside"));
   EXPECT_TRUE(contains(error({8, 8, {{1, 2, std::nanf("")}}}), "(1, 2) is nan"));
   EXPECT_TRUE(contains(error({8, 8, {{1, 2, 3e38F}, {1, 2, 3e38F}}}), "(1, 2) is inf"));
-  const auto usage = [](CooMatrix<float> coo, int block) {
+  const auto usage = [](CooMatrix<float> coo, BlockShape block) {
     return error_of(ExitCode::kUsage, [&] { (void)bsr_from_coo(coo, block); });
   };
   EXPECT_FALSE(usage({8, 8, {{0, 0, 1}}}, 3).empty());

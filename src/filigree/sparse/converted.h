@@ -17,7 +17,9 @@
 namespace filigree::sparse {
 
 // Whether dsd and dsd_transposed have a kernel for pairs of BF16 as they are stored.
-inline bool has_pair_kernel(const BsrPattern& w) { return w.block() > 1 && chosen_isa() == Isa::kAvx512Bf16; }
+inline bool has_pair_kernel(const BsrPattern& w) {
+  return w.block().square() && w.block() != 1 && chosen_isa() == Isa::kAvx512Bf16;
+}
 
 // Features and samples of activations, whichever are the rows.
 struct Activations {

@@ -14,15 +14,15 @@ constexpr auto kRowMajor = ActivationLayout::kRowMajor;
 constexpr auto kTokenMajor = ActivationLayout::kTokenMajor;
 
 // What kernels cost one thread, in operations at the peak (of FP32 multiply-adds): fitted to measurements by
-// bench/sparse/fit_cost_model.py. For each of kBlockSizes: the share of the peak that the multiply-adds
+// bench/sparse/fit_cost_model.py. For each of kBlockShapes: the share of the peak that the multiply-adds
 // themselves reach, and what each value costs besides (to be read, put in another order, or written). Then
 // what a byte of the activations costs, and a call.
 struct KernelCost {
   bool avx512;  // or AVX2
   Product product;
   ActivationLayout layout;
-  double shares[std::size(kBlockSizes)];
-  double value[std::size(kBlockSizes)];
+  double shares[std::size(kBlockShapes)];
+  double value[std::size(kBlockShapes)];
   double activation_byte;
   double call;
 };
@@ -30,29 +30,29 @@ struct KernelCost {
 // clang-format off
 constexpr KernelCost kKernelCosts[] = {
     {true, kForward, kRowMajor,
-     {0.49, 0.89, 1.07, 0.98, 0.97, 0.9, 0.9}, {25, 38, 14, 0, 7.6, 5.6, 5.6}, 7.2, 740000},
+     {0.49, 0.89, 1.07, 0.98, 0.97, 0.9, 0.9, 0.49, 0.49, 0.49}, {25, 38, 14, 0, 7.6, 5.6, 5.6, 25, 25, 25}, 7.2, 740000},
     {true, kGradInput, kRowMajor,
-     {0.56, 0.71, 0.96, 0.98, 0.94, 0.83, 0.83}, {200, 54, 20, 20, 10, 9.2, 9.2}, 6, 850000},
+     {0.56, 0.71, 0.96, 0.98, 0.94, 0.83, 0.83, 0.56, 0.56, 0.56}, {200, 54, 20, 20, 10, 9.2, 9.2, 200, 200, 200}, 6, 850000},
     {true, kGradWeight, kRowMajor,
-     {0.52, 0.47, 0.96, 0.97, 1.03, 0.96, 0.96}, {140, 380, 34, 18, 14, 64, 64}, 9.2, 790000},
+     {0.52, 0.47, 0.96, 0.97, 1.03, 0.96, 0.96, 0.52, 0.52, 0.52}, {140, 380, 34, 18, 14, 64, 64, 140, 140, 140}, 9.2, 790000},
     {true, kForward, kTokenMajor,
-     {0.53, 0.49, 0.86, 0.82, 0.98, 0.94, 0.94}, {110, 290, 20, 60, 45, 130, 130}, 4.6, 450000},
+     {0.53, 0.49, 0.86, 0.82, 0.98, 0.94, 0.94, 0.53, 0.53, 0.53}, {110, 290, 20, 60, 45, 130, 130, 110, 110, 110}, 4.6, 450000},
     {true, kGradInput, kTokenMajor,
-     {0.45, 0.44, 0.98, 0.74, 0.82, 0.89, 0.89}, {460, 600, 170, 47, 28, 87, 87}, 3.8, 120000},
+     {0.45, 0.44, 0.98, 0.74, 0.82, 0.89, 0.89, 0.45, 0.45, 0.45}, {460, 600, 170, 47, 28, 87, 87, 460, 460, 460}, 3.8, 120000},
     {true, kGradWeight, kTokenMajor,
-     {0.52, 0.47, 0.94, 0.93, 1.0, 0.95, 0.95}, {140, 380, 33, 13, 10, 57, 57}, 8.9, 170000},
+     {0.52, 0.47, 0.94, 0.93, 1.0, 0.95, 0.95, 0.52, 0.52, 0.52}, {140, 380, 33, 13, 10, 57, 57, 140, 140, 140}, 8.9, 170000},
     {false, kForward, kRowMajor,
-     {0.65, 0.77, 0.95, 0.9, 0.95, 0.92, 0.92}, {51, 46, 23, 13, 17, 14, 14}, 6.3, 450000},
+     {0.65, 0.77, 0.95, 0.9, 0.95, 0.92, 0.92, 0.65, 0.65, 0.65}, {51, 46, 23, 13, 17, 14, 14, 51, 51, 51}, 6.3, 450000},
     {false, kGradInput, kRowMajor,
-     {0.6, 0.54, 0.86, 0.59, 0.73, 0.66, 0.66}, {220, 63, 33, 30, 25, 14, 14}, 4.4, 360000},
+     {0.6, 0.54, 0.86, 0.59, 0.73, 0.66, 0.66, 0.6, 0.6, 0.6}, {220, 63, 33, 30, 25, 14, 14, 220, 220, 220}, 4.4, 360000},
     {false, kGradWeight, kRowMajor,
-     {0.46, 0.43, 0.84, 0.97, 1.02, 0.98, 0.98}, {120, 370, 28, 19, 16, 72, 72}, 10, 760000},
+     {0.46, 0.43, 0.84, 0.97, 1.02, 0.98, 0.98, 0.46, 0.46, 0.46}, {120, 370, 28, 19, 16, 72, 72, 120, 120, 120}, 10, 760000},
     {false, kForward, kTokenMajor,
-     {0.49, 0.44, 0.45, 0.65, 0.88, 0.92, 0.92}, {120, 290, 19, 69, 55, 140, 140}, 4.2, 190000},
+     {0.49, 0.44, 0.45, 0.65, 0.88, 0.92, 0.92, 0.49, 0.49, 0.49}, {120, 290, 19, 69, 55, 140, 140, 120, 120, 120}, 4.2, 190000},
     {false, kGradInput, kTokenMajor,
-     {0.4, 0.4, 0.4, 0.47, 0.73, 0.75, 0.75}, {440, 560, 100, 51, 37, 94, 94}, 0.43, 58000},
+     {0.4, 0.4, 0.4, 0.47, 0.73, 0.75, 0.75, 0.4, 0.4, 0.4}, {440, 560, 100, 51, 37, 94, 94, 440, 440, 440}, 0.43, 58000},
     {false, kGradWeight, kTokenMajor,
-     {0.47, 0.42, 0.81, 0.97, 1.02, 1.04, 1.04}, {120, 370, 28, 14, 14, 67, 67}, 9.3, 91000},
+     {0.47, 0.42, 0.81, 0.97, 1.02, 1.04, 1.04, 0.47, 0.47, 0.47}, {120, 370, 28, 14, 14, 67, 67, 120, 120, 120}, 9.3, 91000},
 };
 // clang-format on
 
@@ -73,14 +73,14 @@ struct DenseRate {
 };
 constexpr DenseRate kDenseRates[] = {
     {1, 1.0, 1.0}, {4, 0.21, 1.0}, {16, 0.49, 0.90}, {64, 0.72, 0.85}, {512, 0.84, 0.86}};
-// What a byte of the dense copy costs, and, for each of kBlockSizes, a value that is put there (of the
+// What a byte of the dense copy costs, and, for each of kBlockShapes, a value that is put there (of the
 // gradient: taken from there).
 constexpr double kDenseByte = 8;
-constexpr double kDenseValue[] = {310, 235, 120, 68, 50, 40, 40};
-static_assert(std::size(kDenseValue) == std::size(kBlockSizes));
+constexpr double kDenseValue[] = {310, 235, 120, 68, 50, 40, 40, 310, 310, 310};
+static_assert(std::size(kDenseValue) == std::size(kBlockShapes));
 
 std::ptrdiff_t block_index(const BsrPattern& w) {
-  return std::find(std::begin(kBlockSizes), std::end(kBlockSizes), w.block()) - std::begin(kBlockSizes);
+  return std::find(std::begin(kBlockShapes), std::end(kBlockShapes), w.block()) - std::begin(kBlockShapes);
 }
 
 const KernelCost& kernel_cost(const Workload& workload) {

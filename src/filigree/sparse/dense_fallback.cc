@@ -14,7 +14,7 @@ using dense::Transpose;
 // body(block row): on all threads.
 template <typename Body>
 void for_each_block_row(const BsrPattern& w, const Body& body) {
-  const std::int64_t values_per_row = std::max<std::int64_t>(1, w.columns() * w.block());
+  const std::int64_t values_per_row = std::max<std::int64_t>(1, w.columns() * w.block().rows);
   const std::int64_t rows_per_task = std::max<std::int64_t>(1, (1 << 14) / values_per_row);
   parallel_chunks(w.block_rows(), rows_per_task, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) body(r);
@@ -25,12 +25,13 @@ void for_each_block_row(const BsrPattern& w, const Body& body) {
 // far as it lies within the matrix.
 template <typename Line>
 void for_each_line(const BsrPattern& w, std::int64_t r, const Line& line) {
-  const std::int64_t b = w.block();
-  const std::int64_t lines = std::min(b, w.rows() - r * b);
+  const std::int64_t height = w.block().rows;
+  const std::int64_t width = w.block().columns;
+  const std::int64_t lines = std::min(height, w.rows() - r * height);
   for (std::int64_t p = w.row_offsets()[r]; p < w.row_offsets()[r + 1]; ++p) {
-    const std::int64_t column = w.column_indices()[p] * b;
-    const std::int64_t count = std::min(b, w.columns() - column);
-    for (std::int64_t i = 0; i < lines; ++i) line((p * b + i) * b, r * b + i, column, count);
+    const std::int64_t column = w.column_indices()[p] * width;
+    const std::int64_t count = std::min(width, w.columns() - column);
+    for (std::int64_t i = 0; i < lines; ++i) line((p * height + i) * width, r * height + i, column, count);
   }
 }
 
@@ -39,8 +40,8 @@ MatrixView<const T> densified(const BsrPattern& w, const T* values) {
   T* const dense = scratch<Scratch::kDense, T>(w.rows() * w.columns());
   const std::int64_t columns = w.columns();
   for_each_block_row(w, [&](std::int64_t r) {
-    const std::int64_t first = r * w.block();
-    const std::int64_t last = std::min(w.rows(), first + w.block());
+    const std::int64_t first = r * w.block().rows;
+    const std::int64_t last = std::min(w.rows(), first + w.block().rows);
     std::fill(dense + first * columns, dense + last * columns, T{0});
     for_each_line(w, r, [&](std::int64_t place, std::int64_t row, std::int64_t column, std::int64_t count) {
       const T* const from = values + place;
@@ -118,11 +119,11 @@ void dense_gradient(ActivationLayout layout, ConstView<T> dy, ConstView<T> x, co
   } else {
     dense::gemm<T>(Transpose::kYes, Transpose::kNo, T{1}, dy, x, T{0}, result);
   }
-  const std::int64_t b = w.block();
+  const std::int64_t size = w.block().values();
   for_each_block_row(w, [&](std::int64_t r) {
     // What lies behind the matrix's edge has no gradient.
     if (w.ragged() && !accumulate) {
-      std::fill(gradient + w.row_offsets()[r] * b * b, gradient + w.row_offsets()[r + 1] * b * b, T{0});
+      std::fill(gradient + w.row_offsets()[r] * size, gradient + w.row_offsets()[r + 1] * size, T{0});
     }
     for_each_line(w, r, [&](std::int64_t place, std::int64_t row, std::int64_t column, std::int64_t count) {
       const T* const found = dense + row * columns + column;

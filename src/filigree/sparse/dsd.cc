@@ -38,6 +38,7 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w, const Schedule& sch
   }
   const std::int64_t groups = whole.last_group;
   const Schedule parts = dsd_parts(schedule, whole.columns, groups, thread_count());
+  const BlockShape block = whole.transposed ? w.block().transposed() : w.block();
   const std::int64_t steps = (whole.columns + kernels::kColumnStep - 1) / kernels::kColumnStep;
   whole.panel_columns = schedule.panel_columns > 0 ? std::min(schedule.panel_columns, kernels::kPanelColumns)
                                                    : kernels::kPanelColumns;
@@ -56,15 +57,15 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w, const Schedule& sch
     if (task.first_group == task.last_group) return;
     task.cache_bytes = l2_cache_bytes() / 4 * 3;
     task.scratch =
-        scratch<Scratch::kKernel, T>(kernels::dsd_scratch<T>(w.block(), task.x_rows, task.cache_bytes));
+        scratch<Scratch::kKernel, T>(kernels::dsd_scratch<T>(block, task.x_rows, task.cache_bytes));
     if constexpr (std::is_same_v<T, BFloat16>) {
       const std::int64_t panel = kernels::kPanelColumns * static_cast<std::int64_t>(sizeof(T));
       if (panel * task.x_rows > task.cache_bytes || task.activation != nullptr) {
-        task.sums = scratch<Scratch::kKernel, float>(kernels::kPanelColumns * groups * w.block());
+        task.sums = scratch<Scratch::kKernel, float>(kernels::kPanelColumns * groups * block.rows);
       }
     }
     task.cursors = index_scratch(groups);
-    kernels::dsd_kernel<T>(w.block(), task.columns)(task);
+    kernels::dsd_kernel<T>(block, task.columns)(task);
   });
 }
 
@@ -100,7 +101,7 @@ kernels::DsdTask<T> dsd_task(const GroupedBlocks& blocks, std::int64_t groups, c
 // rows at a time.
 const BFloat16* zipped_rows(const BsrPattern& w, const BFloat16* values) {
   constexpr std::int64_t kRowsPerTask = 1 << 10;
-  const std::int64_t b = w.block();
+  const std::int64_t b = w.block().rows;
   auto* const zipped = scratch<Scratch::kCall, BFloat16>(w.value_capacity());
   parallel_chunks(w.block_count() * b / 2, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t pair = begin; pair < end; ++pair) {

@@ -40,13 +40,14 @@ struct Sum {
 // w as a dense matrix.
 template <typename T>
 std::vector<double> dense(const BsrPattern& w, const std::vector<T>& values) {
-  const std::int64_t b = w.block();
+  const BlockShape b = w.block();
   std::vector<double> result(static_cast<std::size_t>(w.rows() * w.columns()), 0.0);
   w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
-    for (std::int64_t i = 0; i < b; ++i) {
-      for (std::int64_t j = 0; j < b; ++j) {
-        if (r * b + i >= w.rows() || c * b + j >= w.columns()) continue;
-        result[(r * b + i) * w.columns() + c * b + j] = number(values[(p * b + i) * b + j]);
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      for (std::int64_t j = 0; j < b.columns; ++j) {
+        if (r * b.rows + i >= w.rows() || c * b.columns + j >= w.columns()) continue;
+        result[(r * b.rows + i) * w.columns() + c * b.columns + j] =
+            number(values[(p * b.rows + i) * b.columns + j]);
       }
     }
   });
@@ -105,17 +106,17 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding, bool accum
 
   std::vector<T> gradient = values;
   sdd_row_major<T>(y_view, x_view, w, gradient.data(), accumulate);
-  const std::int64_t b = w.block();
+  const BlockShape b = w.block();
   w.for_each_block([&](std::int64_t p, std::int64_t r, std::int64_t c) {
-    for (std::int64_t i = 0; i < b; ++i) {
-      for (std::int64_t j = 0; j < b; ++j) {
-        const std::int64_t at = (p * b + i) * b + j;
+    for (std::int64_t i = 0; i < b.rows; ++i) {
+      for (std::int64_t j = 0; j < b.columns; ++j) {
+        const std::int64_t at = (p * b.rows + i) * b.columns + j;
         Sum sum;
         if (accumulate) sum.add(number(values[at]));
-        const bool inside = r * b + i < w.rows() && c * b + j < w.columns();
+        const bool inside = r * b.rows + i < w.rows() && c * b.columns + j < w.columns();
         for (std::int64_t t = 0; t < n && inside; ++t)
-          sum.add(number(y_view(r * b + i, t)) * number(x_view(c * b + j, t)));
-        expect_sum(gradient[at], sum, r * b + i, c * b + j);
+          sum.add(number(y_view(r * b.rows + i, t)) * number(x_view(c * b.columns + j, t)));
+        expect_sum(gradient[at], sum, r * b.rows + i, c * b.columns + j);
       }
     }
   });
@@ -137,24 +138,24 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding) {
   }
 }
 
-class Dsd : public testing::TestWithParam<int> {
+class Dsd : public testing::TestWithParam<BlockShape> {
  protected:
   // Some rows and columns of blocks stay empty; `share` of the places hold a block, one at least. Of large
   // blocks a quarter in each direction.
   BsrPattern pattern(std::int64_t block_rows, std::int64_t block_columns, double share) const {
-    if (GetParam() <= 16) return whole_pattern(block_rows, block_columns, share);
+    if (GetParam().values() <= 256) return whole_pattern(block_rows, block_columns, share);
     return whole_pattern((block_rows + 3) / 4, (block_columns + 3) / 4, share);
   }
   BsrPattern whole_pattern(std::int64_t block_rows, std::int64_t block_columns, double share) const {
     Philox random(5, Purpose::kTest);
     const auto count = static_cast<std::int64_t>(share * static_cast<double>(block_rows * block_columns));
-    return BsrPattern::random(block_rows * GetParam(), block_columns * GetParam(), GetParam(),
+    return BsrPattern::random(block_rows * GetParam().rows, block_columns * GetParam().columns, GetParam(),
                               std::max<std::int64_t>(1, count), random);
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Blocks, Dsd, testing::ValuesIn(kBlockSizes),
-                         [](const auto& param) { return fmt::format("b{}", param.param); });
+INSTANTIATE_TEST_SUITE_P(Blocks, Dsd, testing::ValuesIn(kBlockShapes),
+                         [](const auto& param) { return fmt::format("b{}", param.param.text()); });
 
 // Every part of a vector and of a panel.
 TEST_P(Dsd, AgreesWithTheDenseMatrixForEveryWidth) {
@@ -177,7 +178,7 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixForAnyDensity) {
 TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
   // A vector of 16 columns of so many rows is half as large again.
   const auto blocks = [](std::int64_t bytes) {
-    return std::max(l2_cache_bytes() / (16 * bytes) / GetParam(), std::int64_t{1}) * 3 / 2;
+    return std::max(l2_cache_bytes() / (16 * bytes) / GetParam().columns, std::int64_t{1}) * 3 / 2;
   };
   const std::int64_t many = blocks(sizeof(float));
   const std::int64_t twice = blocks(sizeof(BFloat16));
@@ -189,7 +190,7 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
     check<BFloat16>(whole_pattern(1, twice, 0.01), 17, 3, true, true);
     check<double>(whole_pattern(1, many, 0.01), 17, 3, true, true);
     // The plain reference takes seconds for large blocks.
-    if (GetParam() > 16) continue;
+    if (GetParam().values() > 256) continue;
     check<float>(pattern(2, many, 0.01), 16, 0, false, true);
     check<float>(pattern(many, 2, 0.01), 24, 0, false, false);
     check<BFloat16>(pattern(2, twice, 0.01), 16, 0, false, true);
@@ -216,12 +217,15 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixOverSeveralWindows) {
 
 // Edges within a block, in one direction and in both.
 TEST_P(Dsd, AgreesWithTheDenseMatrixForRaggedSizes) {
-  const int b = GetParam();
+  const BlockShape b = GetParam();
   if (b == 1) return;
-  for (const auto& [rows, columns] : std::vector<std::pair<std::int64_t, std::int64_t>>{
-           {2 * b + 1, 3 * b}, {2 * b, 3 * b - 1}, {2 * b - 1, 2 * b + b / 2}, {1, 1}}) {
+  for (const auto& [rows, columns] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{2 * b.rows + 1, 3 * b.columns},
+                                                          {2 * b.rows, 3 * b.columns - 1},
+                                                          {2 * b.rows - 1, 2 * b.columns + b.columns / 2},
+                                                          {1, 1}}) {
     Philox random(5, Purpose::kTest);
-    const std::int64_t places = ((rows - 1) / b + 1) * ((columns - 1) / b + 1);
+    const std::int64_t places = block_count_for_density(rows, columns, b, 1);
     check(BsrPattern::random(rows, columns, b, (places + 1) / 2, random), 19, 2);
     check(BsrPattern::random(rows, columns, b, places, random), 3, 0);
   }
@@ -260,7 +264,8 @@ void check_threads(const BsrPattern& w, std::int64_t n) {
 
 TEST_P(Dsd, GivesTheSameBitsForAnyNumberOfThreads) {
   // The second has several parts of single elements, and several ranges of columns.
-  const BsrPattern patterns[] = {pattern(9, 11, 0.4), pattern(1200 / GetParam(), 2000 / GetParam(), 0.02)};
+  const BsrPattern patterns[] = {pattern(9, 11, 0.4),
+                                 pattern(1200 / GetParam().rows, 2000 / GetParam().columns, 0.02)};
   const Isa before = chosen_isa();
   for (const Isa isa : usable_isas()) {
     SCOPED_TRACE(isa_name(isa));

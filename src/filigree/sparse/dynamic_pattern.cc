@@ -10,11 +10,12 @@ namespace filigree::sparse {
 namespace {
 
 // Of whole patterns, so that a shape is checked before memory is set aside.
-std::int64_t checked_capacity(std::int64_t rows, std::int64_t columns, int block, std::int64_t capacity) {
+std::int64_t checked_capacity(std::int64_t rows, std::int64_t columns, BlockShape block,
+                              std::int64_t capacity) {
   const std::int64_t places = block_count_for_density(rows, columns, block, 1.0);
   if (capacity < 1 || capacity > places) {
     fail_usage("a matrix of {} x {} has {} places for blocks of {}: a capacity of {} is not possible", rows,
-               columns, places, block, capacity);
+               columns, places, block.text(), capacity);
   }
   return capacity;
 }
@@ -35,7 +36,7 @@ void count_groups(std::span<const std::int32_t> groups, std::int64_t number, con
 
 }  // namespace
 
-DynamicBsrPattern::DynamicBsrPattern(std::int64_t rows, std::int64_t columns, int block,
+DynamicBsrPattern::DynamicBsrPattern(std::int64_t rows, std::int64_t columns, BlockShape block,
                                      std::int64_t capacity)
     : capacity_(checked_capacity(rows, columns, block, capacity)), pattern_(rows, columns, block, capacity) {
   const auto room = static_cast<std::size_t>(capacity);

@@ -17,7 +17,7 @@ class DynamicBsrPattern {
  public:
   // Holds no block at first. Errors (usage): shape and block as in BsrPattern; a capacity below 1 or above
   // the number of places.
-  DynamicBsrPattern(std::int64_t rows, std::int64_t columns, int block, std::int64_t capacity);
+  DynamicBsrPattern(std::int64_t rows, std::int64_t columns, BlockShape block, std::int64_t capacity);
 
   std::int64_t capacity() const { return capacity_; }
   // The blocks now; for the products of products.h and dsd.h. Later encode()s change what it refers to.

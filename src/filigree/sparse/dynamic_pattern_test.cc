@@ -18,7 +18,8 @@
 namespace filigree::sparse {
 namespace {
 
-BsrPattern draw(std::int64_t rows, std::int64_t columns, int block, std::int64_t count, std::uint64_t seed) {
+BsrPattern draw(std::int64_t rows, std::int64_t columns, BlockShape block, std::int64_t count,
+                std::uint64_t seed) {
   Philox random(seed, Purpose::kTest);
   return BsrPattern::random(rows, columns, block, count, random);
 }
@@ -85,10 +86,10 @@ class Products {
 
 // Any number of blocks up to the capacity, spread evenly or all in the first rows.
 TEST(DynamicBsrPattern, ProductsAreThoseOfAFixedPattern) {
-  for (const int block : kBlockSizes) {
-    SCOPED_TRACE(block);
-    const std::int64_t rows = 4 * block + (block > 1 ? 1 : 40);
-    const std::int64_t columns = 6 * block + (block > 2 ? 3 : 30);
+  for (const BlockShape block : kBlockShapes) {
+    SCOPED_TRACE(block.text());
+    const std::int64_t rows = 4 * block.rows + (block.rows > 1 ? 1 : 40);
+    const std::int64_t columns = 6 * block.columns + (block.columns > 2 ? 3 : 30);
     const std::int64_t places = block_count_for_density(rows, columns, block, 1.0);
     DynamicBsrPattern dynamic(rows, columns, block, places - 3);
     Products products(rows, columns, dynamic.pattern().value_capacity());
@@ -105,12 +106,12 @@ TEST(DynamicBsrPattern, ProductsAreThoseOfAFixedPattern) {
 TEST(DynamicBsrPattern, AllocatesNothingOnceItRan) {
   const int threads = thread_count();
   set_thread_count(1);
-  for (const int block : kBlockSizes) {
+  for (const BlockShape block : kBlockShapes) {
     for (const std::int64_t beyond : {0, 1}) {
       if (block == 1 && beyond == 1) continue;
-      SCOPED_TRACE(block);
-      const std::int64_t rows = 5 * block + beyond;
-      const std::int64_t columns = 300 / block * block + block + beyond;
+      SCOPED_TRACE(block.text());
+      const std::int64_t rows = 5 * block.rows + beyond;
+      const std::int64_t columns = 300 / block.columns * block.columns + block.columns + beyond;
       const std::int64_t places = block_count_for_density(rows, columns, block, 1.0);
       DynamicBsrPattern dynamic(rows, columns, block, places);
       Products products(rows, columns, dynamic.pattern().value_capacity());
@@ -132,7 +133,7 @@ TEST(DynamicBsrPattern, AllocatesNothingOnceItRan) {
 }
 
 TEST(DynamicBsrPattern, BeginsEmpty) {
-  for (const int block : kBlockSizes) {
+  for (const BlockShape block : kBlockShapes) {
     DynamicBsrPattern dynamic(128, 192, block, 5);
     EXPECT_EQ(dynamic.pattern().block_count(), 0);
     Products products(128, 192, dynamic.pattern().value_capacity());

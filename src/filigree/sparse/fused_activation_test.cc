@@ -60,7 +60,7 @@ void check_halves(const BsrPattern& w, std::int64_t n) {
   }
 }
 
-BsrPattern draw(std::int64_t rows, std::int64_t columns, int block, std::int64_t count) {
+BsrPattern draw(std::int64_t rows, std::int64_t columns, BlockShape block, std::int64_t count) {
   Philox random(5, Purpose::kTest);
   return BsrPattern::random(rows, columns, block, count, random);
 }
@@ -69,10 +69,11 @@ TEST(FusedActivation, ComesBehindTheSums) {
   const Isa before = chosen_isa();
   for (const Isa isa : usable_isas()) {
     force_isa(isa);
-    for (const int block : kBlockSizes) {
+    for (const BlockShape block : kBlockShapes) {
       for (const auto& [rows, columns] :
-           {std::pair{5 * block, 7 * block}, std::pair{3 * block + 1, 2 * block + (block + 1) / 2}}) {
-        SCOPED_TRACE(fmt::format("{}, {} x {}, blocks of {}", isa_name(isa), rows, columns, block));
+           {std::pair{5 * block.rows, 7 * block.columns},
+            std::pair{3 * block.rows + 1, 2 * block.columns + (block.columns + 1) / 2}}) {
+        SCOPED_TRACE(fmt::format("{}, {} x {}, blocks of {}", isa_name(isa), rows, columns, block.text()));
         const std::int64_t places = block_count_for_density(rows, columns, block, 1);
         // Some rows stay empty.
         const BsrPattern w = draw(rows, columns, block, (places + 3) / 4);

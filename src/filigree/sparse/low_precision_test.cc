@@ -276,7 +276,7 @@ struct Problem {
   std::vector<WeightGradient> gradient;
 };
 
-BsrPattern draw(std::int64_t rows, std::int64_t columns, int block, double density) {
+BsrPattern draw(std::int64_t rows, std::int64_t columns, BlockShape block, double density) {
   Philox random(5, Purpose::kTest);
   return BsrPattern::random(rows, columns, block, block_count_for_density(rows, columns, block, density),
                             random);
@@ -303,11 +303,13 @@ using AllFormats =
 TYPED_TEST_SUITE(LowPrecision, AllFormats);
 
 TYPED_TEST(LowPrecision, AgreesWithTheReference) {
-  for (const int block : kBlockSizes) {
-    const std::int64_t side = block == 1 ? 23 : block;
-    const BsrPattern w = draw((block > 16 ? 1 : 3) * side, (block > 16 ? 2 : 4) * side, block, 0.4);
+  for (const BlockShape block : kBlockShapes) {
+    const std::int64_t height = block.rows == 1 ? 23 : block.rows;
+    const std::int64_t width = block.columns == 1 ? 23 : block.columns;
+    const bool large = block.values() > 256;
+    const BsrPattern w = draw((large ? 1 : 3) * height, (large ? 2 : 4) * width, block, 0.4);
     for (const std::int64_t n : {0, 1, 17, 100}) {
-      SCOPED_TRACE(fmt::format("blocks of {}, n {}", block, n));
+      SCOPED_TRACE(fmt::format("blocks of {}, n {}", block.text(), n));
       on_every_isa_and_layout([&](ActivationLayout layout) {
         const Problem<TypeParam> problem(w, layout, n, n % 2 == 0 ? 0 : 3);
         problem.check(false, false, Activation::kNone);
@@ -321,10 +323,11 @@ TYPED_TEST(LowPrecision, AgreesWithTheReference) {
 }
 
 TYPED_TEST(LowPrecision, AgreesWithTheReferenceForRaggedSizes) {
-  for (const int block : kBlockSizes) {
+  for (const BlockShape block : kBlockShapes) {
     if (block == 1) continue;
-    SCOPED_TRACE(block);
-    const BsrPattern patterns[] = {draw(2 * block + 1, 2 * block - 1, block, 0.6), draw(1, 1, block, 1)};
+    SCOPED_TRACE(block.text());
+    const BsrPattern patterns[] = {draw(2 * block.rows + 1, 2 * block.columns - 1, block, 0.6),
+                                   draw(1, 1, block, 1)};
     on_every_isa_and_layout([&](ActivationLayout layout) {
       for (const BsrPattern& w : patterns) {
         const Problem<TypeParam> problem(w, layout, 19, 2);
@@ -386,9 +389,9 @@ TYPED_TEST(LowPrecision, AllocatesNothingAfterTheFirstCall) {
 // FP8 is exact in BF16: so are its products.
 TEST(Fp8Products, AreThoseOfBFloat16) {
   using Mixed = Formats<Float8E4M3, Float8E4M3, Float8E5M2>;
-  for (const int block : kBlockSizes) {
-    SCOPED_TRACE(block);
-    const BsrPattern w = draw(2 * block + (block > 1 ? 1 : 0), 3 * block, block, 0.6);
+  for (const BlockShape block : kBlockShapes) {
+    SCOPED_TRACE(block.text());
+    const BsrPattern w = draw(2 * block.rows + (block != 1 ? 1 : 0), 3 * block.columns, block, 0.6);
     on_every_isa_and_layout([&](ActivationLayout layout) {
       const Problem<Mixed> narrow(w, layout, 150, 0);
       Problem<Formats<BFloat16, BFloat16, BFloat16, float>> wide(w, layout, 150, 0);

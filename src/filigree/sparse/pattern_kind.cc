@@ -34,9 +34,9 @@ std::vector<std::int64_t> share_out(std::int64_t total, const std::vector<double
 }
 
 // Rows of the given numbers of blocks, each at random places.
-BsrPattern with_row_counts(std::int64_t rows, std::int64_t columns, int block,
+BsrPattern with_row_counts(std::int64_t rows, std::int64_t columns, BlockShape block,
                            const std::vector<std::int64_t>& counts, Philox& random) {
-  const std::int64_t places = (columns + block - 1) / block;
+  const std::int64_t places = (columns + block.columns - 1) / block.columns;
   std::vector<std::int32_t> order(static_cast<std::size_t>(places));
   std::iota(order.begin(), order.end(), 0);
   std::vector<std::int32_t> offsets{0};
@@ -53,9 +53,9 @@ BsrPattern with_row_counts(std::int64_t rows, std::int64_t columns, int block,
   return {rows, columns, block, std::move(offsets), std::move(indices)};
 }
 
-BsrPattern banded(std::int64_t rows, std::int64_t columns, int block, std::int64_t count) {
-  const std::int64_t block_rows = (rows + block - 1) / block;
-  const std::int64_t places = (columns + block - 1) / block;
+BsrPattern banded(std::int64_t rows, std::int64_t columns, BlockShape block, std::int64_t count) {
+  const std::int64_t block_rows = (rows + block.rows - 1) / block.rows;
+  const std::int64_t places = (columns + block.columns - 1) / block.columns;
   const std::vector<std::int64_t> counts = share_out(count, std::vector<double>(block_rows, 1.0), places);
   std::vector<std::int32_t> offsets{0};
   std::vector<std::int32_t> indices;
@@ -70,7 +70,7 @@ BsrPattern banded(std::int64_t rows, std::int64_t columns, int block, std::int64
 
 }  // namespace
 
-BsrPattern pattern_of_kind(PatternKind kind, std::int64_t rows, std::int64_t columns, int block,
+BsrPattern pattern_of_kind(PatternKind kind, std::int64_t rows, std::int64_t columns, BlockShape block,
                            std::int64_t count, Philox& random) {
   // Checks shape and count for all kinds.
   BsrPattern uniform = BsrPattern::random(rows, columns, block, count, random);

@@ -28,7 +28,7 @@ inline constexpr PatternKindName kPatternKinds[] = {{PatternKind::kUniform, "uni
 
 // `count` different blocks. Errors: as BsrPattern::random; one-dense-row also where count is below the blocks
 // of a row.
-BsrPattern pattern_of_kind(PatternKind kind, std::int64_t rows, std::int64_t columns, int block,
+BsrPattern pattern_of_kind(PatternKind kind, std::int64_t rows, std::int64_t columns, BlockShape block,
                            std::int64_t count, Philox& random);
 
 }  // namespace filigree::sparse

@@ -42,6 +42,11 @@ std::string_view element_name() {
   return std::is_same_v<T, float> ? "F32" : "F64";
 }
 
+// The side of a square; rows and columns of others.
+Json block_json(BlockShape block) {
+  return block.square() ? Json(block.rows) : Json::array({block.rows, block.columns});
+}
+
 // Reads the plan's description, naming the file and the key in errors.
 class State {
  public:
@@ -73,6 +78,16 @@ class State {
     const Json& value = at(key);
     if (!value.is_string()) fail_data("{}: the plan's {} is {} in place of a text", path_, key, value.dump());
     return value.get<std::string>();
+  }
+  BlockShape block(const char* key) const {
+    const Json& value = at(key);
+    if (!value.is_array()) {
+      return static_cast<int>(number(key, 1, std::numeric_limits<int>::max()));
+    }
+    for (const BlockShape shape : kBlockShapes) {
+      if (value == block_json(shape)) return shape;
+    }
+    fail_data("{}: the plan's {} is {}; supported are {}", path_, key, value.dump(), block_shapes_text());
   }
   // The place of a text in a table of names.
   template <class Names, class Name>
@@ -121,7 +136,7 @@ void Plan<T>::save(const std::filesystem::path& path) const {
   const Json state = {
       {"rows", w_->rows()},
       {"columns", w_->columns()},
-      {"block", w_->block()},
+      {"block", block_json(w_->block())},
       {"element", element_name<T>()},
       {"product", name_of(kProducts, options_.product, &ProductName::product)},
       {"layout", name_of(kActivationLayouts, options_.layout, &ActivationLayoutName::layout)},
@@ -187,7 +202,7 @@ Plan<T> Plan<T>::load(const std::filesystem::path& path) {
       state.text("isa") == isa_name(chosen_isa()) && state.number("threads", 1, kMostParts) == thread_count();
   const std::int64_t rows = state.number("rows", 1, kMost);
   const std::int64_t columns = state.number("columns", 1, kMost);
-  const auto block = static_cast<int>(state.number("block", 1, std::numeric_limits<int>::max()));
+  const BlockShape block = state.block("block");
 
   const auto make = [&] {
     // What a hand-made file may ask for is a fault of the data.

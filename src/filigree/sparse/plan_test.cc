@@ -24,7 +24,8 @@ using test::contains;
 using test::error_of;
 using test::TemporaryFolder;
 
-BsrPattern draw(std::int64_t rows, std::int64_t columns, int block, double density, std::uint64_t seed = 1) {
+BsrPattern draw(std::int64_t rows, std::int64_t columns, BlockShape block, double density,
+                std::uint64_t seed = 1) {
   Philox random(seed, Purpose::kTest);
   return BsrPattern::random(rows, columns, block, block_count_for_density(rows, columns, block, density),
                             random);
@@ -285,8 +286,8 @@ TEST(Plan, ExplainsItself) {
 TEST(Plan, ExplainsEveryPattern) {
   for_each_product([](PlanOptions options) {
     options.dense_fallback = false;
-    for (const int block : kBlockSizes) {
-      SCOPED_TRACE(block);
+    for (const BlockShape block : kBlockShapes) {
+      SCOPED_TRACE(block.text());
       EXPECT_TRUE(contains(Plan<float>(draw(101, 75, block, 0.5), options).explain(100), "w: 101 x 75"));
     }
   });

@@ -77,7 +77,7 @@ std::string Plan<T>::explain(double peak) const {
                   row_major ? "columns" : "tokens", isa_name(chosen_isa()), thread_count());
   text +=
       fmt::format("w: {} x {}, {} blocks of {} x {}, density {:.4g}; rows of blocks hold {}, columns {}\n",
-                  w.rows(), w.columns(), w.block_count(), w.block(), w.block(), w.density(),
+                  w.rows(), w.columns(), w.block_count(), w.block().rows, w.block().columns, w.density(),
                   spread_text(w.row_offsets()), spread_text(w.column_offsets()));
   const bool dense = execution_ == Execution::kDense;
   text += fmt::format("runs {}; the cost model expects {} sparse, {} dense{}\n", dense ? "dense" : "sparse",
@@ -100,12 +100,16 @@ std::string Plan<T>::explain(double peak) const {
                           pairs ? "bfloat16" : "float32");
     }
   }
+  const bool token_kernels = options_.product == Product::kGradWeight || !row_major;
+  const int side = token_kernels && !kernels::has_token_major(w.block())
+                       ? w.refinement().pattern().block().rows
+                       : w.block().rows;
   if (w.ragged()) text += "blocks reach behind w's edge: activations are copied with zeros behind theirs\n";
-  if (options_.product == Product::kGradWeight || !row_major) {
+  if (token_kernels) {
     if (!kernels::has_token_major(w.block())) {
+      const BsrPattern& fine = w.refinement().pattern();
       text += fmt::format("blocks are cut into {} of {} x {}, which is how kernels take them\n",
-                          w.refinement().pattern().block_count(), w.refinement().pattern().block(),
-                          w.refinement().pattern().block());
+                          fine.block_count(), fine.block().rows, fine.block().columns);
     }
   } else if (w.block() == 1 && !std::is_same_v<T, double>) {
     const RunIndex& runs = options_.product == Product::kForward ? w.row_runs() : w.column_runs();
@@ -116,7 +120,7 @@ std::string Plan<T>::explain(double peak) const {
   if (options_.product == Product::kGradWeight) {
     text +=
         fmt::format("{} tokens at a time; threads share ranges of block columns with equally many blocks\n",
-                    std::min<std::int64_t>(kernels::sdd_chunk(w.block()), options_.samples));
+                    std::min<std::int64_t>(kernels::sdd_chunk(side), options_.samples));
     return text;
   }
   if (row_major) {
@@ -127,9 +131,8 @@ std::string Plan<T>::explain(double peak) const {
   }
   if (thread_count() > 1) {
     const std::int64_t groups = options_.product == Product::kForward ? w.block_rows() : w.block_columns();
-    const Schedule parts = row_major
-                               ? dsd_parts(schedule_, options_.samples, groups, thread_count())
-                               : dds_parts(schedule_, w.block(), options_.samples, groups, thread_count());
+    const Schedule parts = row_major ? dsd_parts(schedule_, options_.samples, groups, thread_count())
+                                     : dds_parts(schedule_, side, options_.samples, groups, thread_count());
     text += fmt::format("threads share {} of {}, {} of {} with equally many blocks\n",
                         count_text(parts.activation_parts, "part"), row_major ? "columns" : "tokens",
                         count_text(parts.group_parts, "part"), "block rows");

@@ -16,7 +16,7 @@ namespace {
 template <typename T>
 const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, const T* values) {
   constexpr std::int64_t kBlocksPerTask = 64;
-  const std::int64_t b = w.block();
+  const std::int64_t b = w.block().rows;
   T* transposed = scratch<Scratch::kCall, T>(w.value_capacity());
   parallel_chunks(w.block_count(), kBlocksPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t q = begin; q < end; ++q) {
@@ -94,7 +94,7 @@ void dds_transposed_by_kernel(ConstView<T> x, const BsrPattern& w, const T* valu
     return;
   }
   const GroupedBlocks blocks = blocks_by_row(w);
-  const bool transpose = kernels::value_order(w.block()) == kernels::ValueOrder::kByInput;
+  const bool transpose = kernels::value_order(w.block().rows) == kernels::ValueOrder::kByInput;
   run_dds<T>({.x = x.data,
               .x_stride = x.stride,
               .x_columns = x.columns,
@@ -109,7 +109,7 @@ void dds_transposed_by_kernel(ConstView<T> x, const BsrPattern& w, const T* valu
               .bias = bias,
               .accumulate = accumulate,
               .scratch = nullptr},
-             w.block(), schedule, activation);
+             w.block().rows, schedule, activation);
 }
 
 template <typename T>
@@ -129,7 +129,7 @@ void dds_by_kernel(ConstView<T> dy, const BsrPattern& w, const T* values, Matrix
     return;
   }
   GroupedBlocks blocks = blocks_by_column(w);
-  if (kernels::value_order(w.block()) == kernels::ValueOrder::kByOutput) {
+  if (kernels::value_order(w.block().rows) == kernels::ValueOrder::kByOutput) {
     values = transposed_values<T>(w, blocks, values);
     blocks.positions = nullptr;
   }
@@ -147,7 +147,7 @@ void dds_by_kernel(ConstView<T> dy, const BsrPattern& w, const T* values, Matrix
               .bias = nullptr,
               .accumulate = accumulate,
               .scratch = nullptr},
-             w.block(), schedule);
+             w.block().rows, schedule);
 }
 
 }  // namespace

@@ -45,7 +45,7 @@ struct Case {
   std::int64_t rows;
   std::int64_t columns;
   std::int64_t samples;
-  int block;
+  BlockShape block = 1;
   Shape shape;
   PatternKind kind;
   std::int64_t blocks;
@@ -77,7 +77,7 @@ struct Case {
         "{} {} {}; exact {}",
         kElements[static_cast<int>(element)], name_of(kProducts, product, &ProductName::product),
         name_of(kActivationLayouts, layout, &ActivationLayoutName::layout), isa_name(isa), rows, columns,
-        blocks, block, pattern, samples, padding[0], padding[1], padding[2], offset, accumulate, bias,
+        blocks, block.text(), pattern, samples, padding[0], padding[1], padding[2], offset, accumulate, bias,
         name_of(dense::kActivations, activation, &dense::ActivationName::activation), threads, other_threads,
         dynamic, planned, dense_fallback, schedule.panel_columns, schedule.activation_parts,
         schedule.group_parts, exact);
@@ -132,10 +132,10 @@ Case draw_case(Philox& random) {
   c.layout = half || heads(random) ? ActivationLayout::kRowMajor : ActivationLayout::kTokenMajor;
   // Most often what the machine has.
   c.isa = heads(random) ? detected_isa() : one_of(usable_isas(), random);
-  c.block = one_of(std::vector<int>(std::begin(kBlockSizes), std::end(kBlockSizes)), random);
-  c.rows = draw_size(one_of(features, random), c.block, random);
-  c.columns = draw_size(one_of(features, random), c.block, random);
-  const std::int64_t area = std::int64_t{c.block} * c.block;
+  c.block = one_of(std::vector<BlockShape>(std::begin(kBlockShapes), std::end(kBlockShapes)), random);
+  c.rows = draw_size(one_of(features, random), c.block.rows, random);
+  c.columns = draw_size(one_of(features, random), c.block.columns, random);
+  const std::int64_t area = c.block.values();
   const std::int64_t most_samples = one_of(samples, random);
   if (most_samples > 0) {
     constexpr std::int64_t kVector = 16;
@@ -147,8 +147,8 @@ Case draw_case(Philox& random) {
   // Most often one of the kinds.
   c.shape = c.shape == Shape::kFull && random.below(8) > 0 ? Shape::kRandomKind : c.shape;
   c.kind = kPatternKinds[random.below(std::size(kPatternKinds))].kind;
-  const std::int64_t block_rows = (c.rows + c.block - 1) / c.block;
-  const std::int64_t block_columns = (c.columns + c.block - 1) / c.block;
+  const std::int64_t block_rows = (c.rows + c.block.rows - 1) / c.block.rows;
+  const std::int64_t block_columns = (c.columns + c.block.columns - 1) / c.block.columns;
   const std::int64_t places = block_rows * block_columns;
   const std::int64_t most = std::max<std::int64_t>(
       1, std::min({places, kMostValues / area, kMostTerms / (area * std::max<std::int64_t>(c.samples, 1))}));
@@ -502,10 +502,11 @@ class Expected {
     }
     const bool forward = case_.product == Product::kForward;
     const auto offsets = forward ? w.row_offsets() : w.column_offsets();
+    const BlockShape block = forward ? w.block() : w.block().transposed();
     terms_.resize(static_cast<std::size_t>(forward ? w.rows() : w.columns()));
     for (std::size_t f = 0; f < terms_.size(); ++f) {
-      const std::size_t group = f / static_cast<std::size_t>(w.block());
-      terms_[f] = static_cast<double>((offsets[group + 1] - offsets[group]) * w.block() + 2);
+      const std::size_t group = f / static_cast<std::size_t>(block.rows);
+      terms_[f] = static_cast<double>((offsets[group + 1] - offsets[group]) * block.columns + 2);
     }
   }
 

@@ -199,22 +199,27 @@ void check(const BsrPattern& w, std::int64_t tokens, std::int64_t x_stride, std:
   Problem<double>(w, tokens, x_stride, y_stride).check();
 }
 
-class Products : public testing::TestWithParam<int> {
+class Products : public testing::TestWithParam<BlockShape> {
  protected:
-  int block() const { return GetParam(); }
+  BlockShape block() const { return GetParam(); }
   // Sizes that leave parts of vectors and tiles.
-  std::int64_t rows() const { return block() == 1 ? 37 : block() > 16 ? 2 * block() : 7 * block(); }
-  std::int64_t columns() const { return block() == 1 ? 53 : block() > 16 ? 4 * block() : 9 * block(); }
+  std::int64_t rows() const {
+    return block().rows == 1 ? 37 : block().rows > 16 ? 2 * block().rows : 7 * block().rows;
+  }
+  std::int64_t columns() const {
+    return block().columns == 1 ? 53 : block().columns > 16 ? 4 * block().columns : 9 * block().columns;
+  }
 
   // Some rows and columns stay empty.
   BsrPattern random_pattern() const {
     Philox random(5, Purpose::kTest);
-    return BsrPattern::random(rows(), columns(), block(), (rows() / block() * (columns() / block()) + 4) / 5,
-                              random);
+    return BsrPattern::random(rows(), columns(), block(),
+                              (rows() / block().rows * (columns() / block().columns) + 4) / 5, random);
   }
   BsrPattern full_pattern() const {
     Philox random(5, Purpose::kTest);
-    return BsrPattern::random(rows(), columns(), block(), rows() / block() * (columns() / block()), random);
+    return BsrPattern::random(rows(), columns(), block(),
+                              rows() / block().rows * (columns() / block().columns), random);
   }
   BsrPattern one_block() const {
     Philox random(6, Purpose::kTest);
@@ -222,8 +227,8 @@ class Products : public testing::TestWithParam<int> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(Blocks, Products, testing::ValuesIn(kBlockSizes),
-                         [](const auto& param) { return fmt::format("b{}", param.param); });
+INSTANTIATE_TEST_SUITE_P(Blocks, Products, testing::ValuesIn(kBlockShapes),
+                         [](const auto& param) { return fmt::format("b{}", param.param.text()); });
 
 TEST_P(Products, AgreeWithReferenceForEveryTokenCount) {
   const BsrPattern w = random_pattern();
@@ -247,9 +252,11 @@ TEST_P(Products, AgreeWithReferenceForFullAndNearlyEmptyPatterns) {
 TEST_P(Products, AgreeWithReferenceForRaggedSizes) {
   if (block() == 1) return;
   for (const auto& [rows, columns] : std::vector<std::pair<std::int64_t, std::int64_t>>{
-           {2 * block() + 1, 3 * block()}, {2 * block() - 1, 2 * block() + block() / 2}, {1, 1}}) {
+           {2 * block().rows + 1, 3 * block().columns},
+           {2 * block().rows - 1, 2 * block().columns + block().columns / 2},
+           {1, 1}}) {
     Philox random(5, Purpose::kTest);
-    const std::int64_t places = ((rows - 1) / block() + 1) * ((columns - 1) / block() + 1);
+    const std::int64_t places = block_count_for_density(rows, columns, block(), 1);
     check(BsrPattern::random(rows, columns, block(), (places + 1) / 2, random), 17, columns + 1, rows + 3);
     check(BsrPattern::random(rows, columns, block(), places, random), 33, columns, rows);
   }
@@ -258,7 +265,7 @@ TEST_P(Products, AgreeWithReferenceForRaggedSizes) {
 // Wide and tall matrices, in several chunks of tokens.
 TEST_P(Products, AgreeWithReferenceForLargerMatrices) {
   Philox random(8, Purpose::kTest);
-  const std::int64_t blocks = 4096 / (block() * block());
+  const std::int64_t blocks = 4096 / block().values();
   const BsrPattern wide = BsrPattern::random(256, 512, block(), blocks, random);
   const BsrPattern tall = BsrPattern::random(512, 256, block(), blocks, random);
   check(wide, 200, wide.columns(), wide.rows());
@@ -269,9 +276,11 @@ TEST_P(Products, AgreeWithReferenceForManyTokens) {
   const BsrPattern w = random_pattern();
   check(w, 1100, w.columns(), w.rows());
   Philox random(8, Purpose::kTest);
-  const std::int64_t few = block() > 16 ? 1 : 2;
-  const BsrPattern wide = BsrPattern::random(few * block(), few * 4 * block(), block(), 2 * few, random);
-  const BsrPattern tall = BsrPattern::random(few * 4 * block(), few * block(), block(), 2 * few, random);
+  const std::int64_t few = block().values() > 256 ? 1 : 2;
+  const std::int64_t height = few * block().rows;
+  const std::int64_t width = few * block().columns;
+  const BsrPattern wide = BsrPattern::random(height, 4 * width, block(), 2 * few, random);
+  const BsrPattern tall = BsrPattern::random(4 * height, width, block(), 2 * few, random);
   check(wide, 1024, wide.columns(), wide.rows());
   check(tall, 2600, tall.columns(), tall.rows());
 }

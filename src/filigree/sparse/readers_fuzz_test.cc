@@ -82,12 +82,13 @@ void convert(std::int64_t rows, std::int64_t columns, const Convert& to_blocks) 
 }
 
 BsrPattern draw_pattern(Philox& random) {
-  const int block = kBlockSizes[random.below(4)];
+  constexpr BlockShape kShapes[] = {1, 2, 4, 8, {4, 1}, {1, 16}};
+  const BlockShape block = kShapes[random.below(std::size(kShapes))];
   const std::int64_t block_rows = 1 + static_cast<std::int64_t>(random.below(6));
   const std::int64_t block_columns = 1 + static_cast<std::int64_t>(random.below(6));
   const auto count =
       1 + static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(block_rows * block_columns)));
-  return BsrPattern::random(block_rows * block, block_columns * block, block, count, random);
+  return BsrPattern::random(block_rows * block.rows, block_columns * block.columns, block, count, random);
 }
 
 BsrMatrix<double> draw_matrix(Philox& random) {

@@ -8,7 +8,8 @@
 
 namespace filigree::sparse {
 
-// Blocks of 32 and 64 are cut into blocks of 16, blocks of 2 into single elements.
+// Blocks of 32 and 64 are cut into blocks of 16; those of 2, and those that are not square, into single
+// elements.
 class Refinement {
  public:
   // With room for as many blocks as `coarse` has; empty until assign().
@@ -30,7 +31,7 @@ class Refinement {
   template <typename Body>
   void for_each_block(const Body& body) const;
 
-  std::int64_t coarse_block_;
+  BlockShape coarse_block_;
   BsrPattern fine_;
   // Those of the fine pattern, while it is made.
   std::vector<std::int32_t> offsets_;

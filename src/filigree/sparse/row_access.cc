@@ -20,11 +20,12 @@ void check_rows(const char* name, const BsrPattern& w, std::span<const std::int6
 // the matrix.
 template <typename Part>
 void for_each_part(const BsrPattern& w, std::int64_t row, const Part& part) {
-  const std::int64_t b = w.block();
-  const std::int64_t r = row / b;
+  const std::int64_t height = w.block().rows;
+  const std::int64_t width = w.block().columns;
+  const std::int64_t r = row / height;
   for (std::int64_t p = w.row_offsets()[r]; p < w.row_offsets()[r + 1]; ++p) {
-    const std::int64_t column = std::int64_t{w.column_indices()[p]} * b;
-    part((p * b + row % b) * b, column, std::min(b, w.columns() - column));
+    const std::int64_t column = std::int64_t{w.column_indices()[p]} * width;
+    part((p * height + row % height) * width, column, std::min(width, w.columns() - column));
   }
 }
 
@@ -58,8 +59,8 @@ void add_rows(const BsrPattern& w, ConstView<T> dy, std::span<const std::int64_t
   check_rows("add_rows", w, rows);
   const std::int64_t parts = std::min<std::int64_t>(thread_count(), w.block_rows());
   parallel_tasks(parts, [&](std::int64_t part, int) {
-    const std::int64_t first = w.block_rows() * part / parts * w.block();
-    const std::int64_t last = w.block_rows() * (part + 1) / parts * w.block();
+    const std::int64_t first = w.block_rows() * part / parts * w.block().rows;
+    const std::int64_t last = w.block_rows() * (part + 1) / parts * w.block().rows;
     for (std::int64_t t = 0; t < count; ++t) {
       const std::int64_t row = rows[static_cast<std::size_t>(t)];
       if (row < first || row >= last) continue;

@@ -19,9 +19,9 @@ namespace {
 const std::vector<std::int64_t> kRows{3, 0, 3, 16, 7, 3, 0};
 
 void for_each_matrix(const std::function<void(const BsrMatrix<float>&)>& body) {
-  for (const int block : kBlockSizes) {
+  for (const BlockShape block : kBlockShapes) {
     for (const auto& [rows, columns] : {std::pair{64, 128}, std::pair{17, 21}}) {
-      SCOPED_TRACE(fmt::format("{} x {}, blocks of {}", rows, columns, block));
+      SCOPED_TRACE(fmt::format("{} x {}, blocks of {}", rows, columns, block.text()));
       Philox random(5, Purpose::kTest);
       const std::int64_t places = block_count_for_density(rows, columns, block, 1);
       BsrMatrix<float> matrix{BsrPattern::random(rows, columns, block, (places + 1) / 2, random), {}};
@@ -73,8 +73,9 @@ TEST(RowAccess, AddsToRows) {
                       sum.values.data());
       const std::vector<float> found = to_dense(sum);
       w.for_each_block([&](std::int64_t, std::int64_t r, std::int64_t c) {
-        for (std::int64_t i = r * w.block(); i < std::min(w.rows(), (r + 1) * w.block()); ++i) {
-          for (std::int64_t j = c * w.block(); j < std::min(w.columns(), (c + 1) * w.block()); ++j) {
+        for (std::int64_t i = r * w.block().rows; i < std::min(w.rows(), (r + 1) * w.block().rows); ++i) {
+          for (std::int64_t j = c * w.block().columns; j < std::min(w.columns(), (c + 1) * w.block().columns);
+               ++j) {
             const auto at = static_cast<std::size_t>(i * w.columns() + j);
             ASSERT_NEAR(found[at], dense[at], 1e-6);
           }

@@ -39,11 +39,12 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
     fine.coarsen(fine_gradient, accumulate, gradient);
     return;
   }
-  const kernels::SddKernel<T> kernel = kernels::sdd_kernel<T>(w.block());
-  const std::int64_t chunk = std::min(kernels::sdd_chunk(w.block()), (tokens + 15) / 16 * 16);
+  const int side = w.block().rows;
+  const kernels::SddKernel<T> kernel = kernels::sdd_kernel<T>(side);
+  const std::int64_t chunk = std::min(kernels::sdd_chunk(side), (tokens + 15) / 16 * 16);
   const std::int64_t columns = w.block_columns();
-  const std::int64_t fit = std::max<std::int64_t>(
-      1, l2_cache_bytes() / 2 / (w.block() * chunk * static_cast<std::int64_t>(sizeof(T))));
+  const std::int64_t fit =
+      std::max<std::int64_t>(1, l2_cache_bytes() / 2 / (side * chunk * static_cast<std::int64_t>(sizeof(T))));
   const std::int64_t fewest = (columns + fit - 1) / fit;
   const std::int64_t most = (columns + fewest - 1) / fewest;
   const std::int64_t target = (w.block_count() + fewest - 1) / fewest;
@@ -80,7 +81,7 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
             .last_column = last,
             .gradient = gradient,
             .accumulate = accumulate,
-            .scratch = scratch<Scratch::kKernel, T>(kernels::sdd_scratch(w.block(), most, chunk)),
+            .scratch = scratch<Scratch::kKernel, T>(kernels::sdd_scratch(side, most, chunk)),
             .bounds = index_scratch(2 * w.block_rows())});
   });
 }

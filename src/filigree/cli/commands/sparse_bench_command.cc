@@ -56,7 +56,8 @@ void describe(run::Options& options, Settings& settings) {
   options.add("m", &settings.m, "rows of the weights: features out");
   options.add("k", &settings.k, "columns of the weights: features in; same: as many as rows");
   options.add("n", &settings.n, "columns of the activations (samples, tokens)");
-  options.add("block", &settings.block, "side of the square blocks").choices(block_choices());
+  options.add("block", &settings.block, "side of the square blocks, or rows x columns of others")
+      .choices(block_choices());
   options.add("density", &settings.density, "share of the blocks that exist: 0.1 or 1/16");
   options.add("op", &settings.op, "product: y = w x, or the gradient of x or of w")
       .choices(choices(sparse::kProducts));
@@ -88,8 +89,13 @@ void refuse_beside_matrix(const run::Options& options) {
   }
 }
 
+// The side of a square, or "rows x columns".
+nlohmann::json block_json(sparse::BlockShape block) {
+  return block.square() ? nlohmann::json(block.rows) : nlohmann::json(block.text());
+}
+
 // The last list is the innermost dimension. `of_file`: a file's pattern at each block, which cells refer to.
-std::vector<BenchmarkCell> grid(const Settings& s, std::map<int, BsrPattern>& of_file) {
+std::vector<BenchmarkCell> grid(const Settings& s, std::map<sparse::BlockShape, BsrPattern>& of_file) {
   std::vector<BenchmarkCell> cells{{}};
   const auto each = [&](const std::vector<std::string>& texts, const auto& set) {
     std::vector<BenchmarkCell> more;
@@ -107,7 +113,7 @@ std::vector<BenchmarkCell> grid(const Settings& s, std::map<int, BsrPattern>& of
        [](BenchmarkCell& cell, Text text) { cell.pattern = named(sparse::kPatternKinds, text).kind; });
   each(s.mode, [](BenchmarkCell& cell, Text text) { cell.mode = named(sparse::kBenchmarkModes, text).mode; });
   each(s.op, [](BenchmarkCell& cell, Text text) { cell.op = named(sparse::kProducts, text).product; });
-  each(s.block, [](BenchmarkCell& cell, Text text) { cell.block = number<int>("block", text); });
+  each(s.block, [](BenchmarkCell& cell, Text text) { cell.block = sparse::parse_block_shape(text); });
   if (s.matrix.empty()) {
     each(s.density, [](BenchmarkCell& cell, Text text) { cell.density = density_share(text); });
     each(s.m, [](BenchmarkCell& cell, Text text) { cell.m = matrix_size("m", text); });
@@ -171,7 +177,7 @@ void print_json(const BenchmarkCell& cell, const Settings& settings, const Bench
       {"m", cell.m},
       {"k", cell.k},
       {"n", cell.n},
-      {"block", cell.block},
+      {"block", block_json(cell.block)},
       {"density", result.density},
       {"threads", thread_count()},
       {"seconds", result.seconds},
@@ -197,9 +203,9 @@ void print_heading(const BenchmarkCell& cell, const Settings& settings) {
 
 void print_row(const BenchmarkCell& cell, const BenchmarkResult& result) {
   fmt::print("| {} | {} | {:.4g} | {} | {} | {} | {:.1f} | {} | {:.1f} | {} | {:.2f} | {:.2f} |\n",
-             name_of(sparse::kProducts, cell.op, &sparse::ProductName::product), cell.block, result.density,
-             cell.m, cell.k, cell.n, result.dense_rate, result.dense_library, result.nonzero_rate,
-             executed(result), result.ratio, result.speedup);
+             name_of(sparse::kProducts, cell.op, &sparse::ProductName::product), cell.block.text(),
+             result.density, cell.m, cell.k, cell.n, result.dense_rate, result.dense_library,
+             result.nonzero_rate, executed(result), result.ratio, result.speedup);
 }
 
 }  // namespace
@@ -211,7 +217,7 @@ int sparse_bench(const std::vector<std::string>& arguments) {
   describe(options, settings);
   if (!options.parse(arguments)) return 0;
   if (!settings.matrix.empty()) refuse_beside_matrix(options);
-  std::map<int, BsrPattern> of_file;
+  std::map<sparse::BlockShape, BsrPattern> of_file;
   const std::vector<BenchmarkCell> cells = grid(settings, of_file);
   set_thread_count(settings.threads);
   dense::set_blas_threads();

@@ -7,7 +7,7 @@ namespace filigree::cli {
 
 std::vector<std::string> block_choices() {
   std::vector<std::string> result;
-  for (const int block : sparse::kBlockSizes) result.push_back(std::to_string(block));
+  for (const sparse::BlockShape block : sparse::kBlockShapes) result.push_back(block.text());
   return result;
 }
 
@@ -28,7 +28,7 @@ double density_share(std::string_view text) {
   return value;
 }
 
-sparse::BsrPattern pattern_of_file(const std::filesystem::path& path, int block) {
+sparse::BsrPattern pattern_of_file(const std::filesystem::path& path, sparse::BlockShape block) {
   if (path.extension() == ".smtx") {
     return sparse::bsr_from_csr(sparse::read_smtx(path), block, sparse::Canonical::kSort).pattern;
   }

@@ -48,6 +48,6 @@ std::int64_t matrix_size(std::string_view option, std::string_view text);
 double density_share(std::string_view text);
 // The blocks of a MatrixMarket (.mtx) or .smtx file that hold an element. Errors (usage): a file of another
 // name, a block that BsrPattern refuses. Errors (bad data): as the readers of sparse/matrix_file.h.
-sparse::BsrPattern pattern_of_file(const std::filesystem::path& path, int block);
+sparse::BsrPattern pattern_of_file(const std::filesystem::path& path, sparse::BlockShape block);
 
 }  // namespace filigree::cli

@@ -43,7 +43,8 @@ void describe(run::Options& options, Settings& s) {
   options.add("matrix", &s.matrix, "a .mtx or .smtx file; else a pattern is drawn");
   options.add("m", &s.m, "rows: features out");
   options.add("k", &s.k, "columns: features in; same: as many as rows");
-  options.add("block", &s.block, "side of the square blocks").choices(block_choices());
+  options.add("block", &s.block, "side of the square blocks, or rows x columns of others")
+      .choices(block_choices());
   options.add("density", &s.density, "share of the blocks that exist: 0.1 or 1/16");
   options.add("pattern", &s.pattern, "where the blocks are").choices(choices(sparse::kPatternKinds));
   options.add("seed", &s.seed, "of the pattern");
@@ -64,7 +65,7 @@ void describe(run::Options& options, Settings& s) {
 }
 
 sparse::BsrPattern pattern_of(const Settings& s) {
-  const int block = number<int>("block", s.block);
+  const sparse::BlockShape block = sparse::parse_block_shape(s.block);
   if (s.matrix.empty()) {
     const std::int64_t m = matrix_size("m", s.m);
     const std::int64_t k = s.k == "same" ? m : matrix_size("k", s.k);

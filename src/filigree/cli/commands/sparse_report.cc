@@ -61,7 +61,8 @@ T field(const nlohmann::json& line, const char* key, const std::string& where) {
   }
 }
 
-// The last line of a cell counts: a sweep may have measured it again.
+// The last line of a cell counts: a sweep may have measured it again. Blocks that are not square are left
+// out.
 void read_lines(const std::filesystem::path& path, std::map<Series, Cells>& series) {
   std::istringstream lines(read_file(path));
   int number = 0;
@@ -71,6 +72,8 @@ void read_lines(const std::filesystem::path& path, std::map<Series, Cells>& seri
     const std::string where = fmt::format("{}, line {}", path.string(), number);
     const auto line = parse_json<nlohmann::json>(text);
     if (!line.is_object()) fail_data("{}: not a JSON object", where);
+    // The original's grid has square blocks alone.
+    if (const auto block = line.find("block"); block != line.end() && block->is_string()) continue;
     const Series key{field<std::string>(line, "op", where),     field<std::string>(line, "dtype", where),
                      field<std::string>(line, "layout", where), field<std::string>(line, "pattern", where),
                      field<std::string>(line, "mode", where),   field<std::int64_t>(line, "threads", where)};

@@ -36,7 +36,7 @@ std::int64_t heads_of_usual_size(std::int64_t hidden) {
 void BertConfig::check() const {
   const int b = sparsity.block;
   const bool has_blocks = sparsity.storage != Storage::kDense;
-  if (has_blocks && !sparse::is_block_size(b)) {
+  if (has_blocks && !sparse::is_block_shape(b)) {
     fail_usage("--block {} is no size of blocks; use {}", b, sparse::block_sizes_text());
   }
   if (hidden % heads != 0) {

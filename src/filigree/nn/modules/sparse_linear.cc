@@ -28,12 +28,12 @@ std::vector<std::int32_t> vector_from(const Tensor& tensor) {
 
 }  // namespace
 
-SparseLinearImpl::SparseLinearImpl(std::int64_t in, std::int64_t out, double density, std::int64_t block,
-                                   bool with_bias, c10::optional<std::int64_t> seed)
+SparseLinearImpl::SparseLinearImpl(std::int64_t in, std::int64_t out, double density,
+                                   sparse::BlockShape block, bool with_bias, c10::optional<std::int64_t> seed)
     : pattern_(bsr_random(out, in, block, density, seed.has_value() ? *seed : draw_seed())) {
   const sparse::BsrPattern& w = *pattern_->pattern;
   const double bound = 1 / std::sqrt(static_cast<double>(in) * w.density());
-  values = bsr_trim(at::empty({w.block_count(), block, block}).uniform_(-bound, bound), pattern_);
+  values = bsr_trim(at::empty(value_sizes(w)).uniform_(-bound, bound), pattern_);
   if (with_bias) bias = at::empty({out}).uniform_(-bound, bound);
   SparseLinearImpl::reset();
 }
@@ -65,13 +65,15 @@ void SparseLinearImpl::reset() {
 void SparseLinearImpl::use(BsrPatternRef pattern) {
   pattern_ = std::move(pattern);
   const sparse::BsrPattern& w = *pattern_->pattern;
-  shape_.set_data(at::tensor({w.rows(), w.columns(), std::int64_t{w.block()}}, at::kLong));
+  std::vector<std::int64_t> shape{w.rows(), w.columns(), w.block().rows};
+  if (!w.block().square()) shape.push_back(w.block().columns);
+  shape_.set_data(at::tensor(shape, at::kLong));
   row_offsets_.set_data(indices_of(w.row_offsets()));
   column_indices_.set_data(indices_of(w.column_indices()));
 }
 
 std::shared_ptr<SparseLinearImpl> SparseLinearImpl::from_dense(const Tensor& weight, const Tensor& bias,
-                                                               double density, std::int64_t block) {
+                                                               double density, sparse::BlockShape block) {
   auto [pattern, values] = bsr_from_dense(weight.detach().contiguous(), density, block);
   return std::make_shared<SparseLinearImpl>(std::move(pattern), values, bias);
 }
@@ -102,7 +104,7 @@ void SparseLinearImpl::set_pattern(BsrPatternRef pattern) {
 void SparseLinearImpl::load(torch::serialize::InputArchive& archive) {
   const sparse::BsrPattern& w = *pattern_->pattern;
   Tensor shape;
-  if (!archive.try_read("shape", shape, /*is_buffer=*/true) || shape.numel() != 3) {
+  if (!archive.try_read("shape", shape, /*is_buffer=*/true) || (shape.numel() != 3 && shape.numel() != 4)) {
     fail_usage("SparseLinear: what is loaded is no SparseLinear: it has no shape");
   }
   const auto number = [&](std::int64_t i) { return shape[i].item<std::int64_t>(); };
@@ -111,15 +113,15 @@ void SparseLinearImpl::load(torch::serialize::InputArchive& archive) {
                number(0), w.columns(), w.rows());
   }
   Module::load(archive);
-  use(c10::make_intrusive<BsrPatternHolder>(sparse::BsrPattern(w.rows(), w.columns(), block_size(number(2)),
-                                                               vector_from(row_offsets_),
-                                                               vector_from(column_indices_))));
+  use(c10::make_intrusive<BsrPatternHolder>(
+      sparse::BsrPattern(w.rows(), w.columns(), block_shape(number(2), number(shape.numel() - 1)),
+                         vector_from(row_offsets_), vector_from(column_indices_))));
 }
 
 void SparseLinearImpl::pretty_print(std::ostream& stream) const {
   const sparse::BsrPattern& w = *pattern_->pattern;
   stream << fmt::format("filigree::SparseLinear(in={}, out={}, density={:.4g}, block={}, bias={})",
-                        w.columns(), w.rows(), w.density(), w.block(), bias.defined());
+                        w.columns(), w.rows(), w.density(), w.block().text(), bias.defined());
 }
 
 }  // namespace filigree::nn

@@ -17,7 +17,7 @@ void expect_close(const Tensor& a, const Tensor& b) {
 }
 
 TEST(SparseLinear, IsADenseLayerWithZeros) {
-  for (const std::int64_t block : sparse::kBlockSizes) {
+  for (const sparse::BlockShape block : sparse::kBlockShapes) {
     const SparseLinear layer(64, 96, 0.3, block);
     const Tensor x = at::randn({2, 5, 64});
     expect_close(layer->forward(x), at::linear(x, as_dense(layer), layer->bias));

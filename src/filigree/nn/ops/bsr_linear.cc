@@ -61,7 +61,7 @@ Tensor bsr_linear_grad_input(const Tensor& grad, const Tensor& values, const Bsr
 
 Tensor bsr_linear_grad_values(const Tensor& grad, const Tensor& x, const BsrPatternRef& pattern) {
   const sparse::BsrPattern& w = *pattern->pattern;
-  Tensor dvalues = at::empty({w.block_count(), w.block(), w.block()}, grad.options());
+  Tensor dvalues = at::empty(value_sizes(w), grad.options());
   with_real_type(grad, "bsr_linear", [&](auto zero) {
     using T = decltype(zero);
     sparse::sdd<T>(matrix_of<const T>(grad, "bsr_linear"), matrix_of<const T>(x, "bsr_linear"), w,

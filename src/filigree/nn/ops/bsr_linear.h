@@ -7,7 +7,7 @@
 
 namespace filigree::nn {
 
-// x: [tokens, in]; values: [blocks, b, b] in the pattern's order; bias: [out] or none. Gives
+// x: [tokens, in]; values: [blocks, rows, columns] in the pattern's order; bias: [out] or none. Gives
 // [tokens, out]. The gradient of `values` lies in the same order. float or double.
 Tensor bsr_linear(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern,
                   const OptionalTensor& bias);

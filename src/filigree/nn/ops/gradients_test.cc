@@ -73,8 +73,8 @@ void expect_close(const Tensor& ours, const Tensor& theirs, double tolerance) {
   EXPECT_LT((ours - theirs).abs().max().item<double>() / scale, tolerance);
 }
 
-BsrPatternRef pattern(std::int64_t rows, std::int64_t columns, int block, std::int64_t count) {
-  Philox source(3, Purpose::kTest, static_cast<std::uint64_t>(block));
+BsrPatternRef pattern(std::int64_t rows, std::int64_t columns, sparse::BlockShape block, std::int64_t count) {
+  Philox source(3, Purpose::kTest, static_cast<std::uint64_t>(block.rows));
   return c10::make_intrusive<BsrPatternHolder>(
       sparse::BsrPattern::random(rows, columns, block, count, source));
 }
@@ -86,8 +86,8 @@ Tensor to_dense(const Tensor& values, const BsrPatternRef& held) {
     for (std::int64_t i = p.row_offsets()[static_cast<std::size_t>(r)];
          i < p.row_offsets()[static_cast<std::size_t>(r) + 1]; ++i) {
       const std::int64_t c = p.column_indices()[static_cast<std::size_t>(i)];
-      dense.slice(0, r * p.block(), (r + 1) * p.block())
-          .slice(1, c * p.block(), (c + 1) * p.block())
+      dense.slice(0, r * p.block().rows, (r + 1) * p.block().rows)
+          .slice(1, c * p.block().columns, (c + 1) * p.block().columns)
           .copy_(values[i]);
     }
   }
@@ -170,11 +170,11 @@ std::vector<GradientCase> gradient_cases() {
        [=](const auto& in) { return gather_rows(in[0], rows); },
        {random({4, 5}, 1)}},
   };
-  for (const int block : sparse::kBlockSizes) {
+  for (const sparse::BlockShape block : sparse::kBlockShapes) {
     // Blocks of 32 and 64 reach behind its edges.
-    const int places = ((32 + block - 1) / block) * ((48 + block - 1) / block);
-    const auto held = pattern(32, 48, block, std::min(9, places));
-    const Tensor values = random({held->pattern->block_count(), block, block}, 4);
+    const std::int64_t places = sparse::block_count_for_density(32, 48, block, 1);
+    const auto held = pattern(32, 48, block, std::min<std::int64_t>(9, places));
+    const Tensor values = random(value_sizes(*held->pattern), 4);
     cases.push_back({"bsr_linear",
                      "with bias",
                      [=](const auto& in) { return bsr_linear(in[0], in[1], held, in[2]); },

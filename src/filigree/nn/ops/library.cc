@@ -46,11 +46,41 @@ Tensor to_tensor(std::span<const std::int32_t> values) {
   return out;
 }
 
-BsrPatternRef make_pattern(std::int64_t rows, std::int64_t columns, std::int64_t block,
+// A side, or rows and columns, as schemas hand them over: `int[2]` takes one number for both.
+sparse::BlockShape to_block(at::IntArrayRef sides) {
+  if (sides.size() != 2)
+    fail_usage("a block has one side, or rows and columns, not {} numbers", sides.size());
+  return block_shape(sides[0], sides[1]);
+}
+// The same of a class's arguments, whose schemas do not.
+sparse::BlockShape to_block(const c10::IValue& block) {
+  if (block.isInt()) return block_shape(block.toInt(), block.toInt());
+  std::vector<std::int64_t> sides;
+  if (block.isIntList()) sides = block.toIntVector();
+  if (block.isTuple()) {
+    for (const c10::IValue& side : block.toTupleRef().elements()) {
+      if (side.isInt()) sides.push_back(side.toInt());
+    }
+  }
+  return to_block(at::IntArrayRef(sides));
+}
+std::tuple<std::int64_t, std::int64_t> shape_of(const BsrPatternRef& self) {
+  return {self->pattern->block().rows, self->pattern->block().columns};
+}
+
+BsrPatternRef make_pattern(std::int64_t rows, std::int64_t columns, const c10::IValue& block,
                            const Tensor& row_offsets, const Tensor& column_indices) {
   return c10::make_intrusive<BsrPatternHolder>(
-      sparse::BsrPattern(rows, columns, block_size(block), to_vector(row_offsets, "BsrPattern row_offsets"),
+      sparse::BsrPattern(rows, columns, to_block(block), to_vector(row_offsets, "BsrPattern row_offsets"),
                          to_vector(column_indices, "BsrPattern column_indices")));
+}
+
+std::tuple<BsrPatternRef, Tensor> from_dense(const Tensor& weight, double density, at::IntArrayRef block) {
+  return bsr_from_dense(weight, density, to_block(block));
+}
+BsrPatternRef random_pattern(std::int64_t rows, std::int64_t columns, at::IntArrayRef block, double density,
+                             std::int64_t seed) {
+  return bsr_random(rows, columns, to_block(block), density, seed);
 }
 
 // Called where a gradient would be wanted of its result, an op without one says so, because the result would
@@ -94,19 +124,27 @@ TORCH_LIBRARY(filigree, library) {
       .def("block_count", [](const BsrPatternRef& self) { return self->pattern->block_count(); })
       .def("density", [](const BsrPatternRef& self) { return self->pattern->density(); })
       .def("block",
-           [](const BsrPatternRef& self) { return static_cast<std::int64_t>(self->pattern->block()); })
+           [](const BsrPatternRef& self) {
+             const sparse::BlockShape block = self->pattern->block();
+             if (!block.square()) {
+               fail_usage("blocks of {} have no side: ask for block_shape()", block.text());
+             }
+             return std::int64_t{block.rows};
+           })
+      .def("block_shape", &shape_of)
       .def("row_offsets", [](const BsrPatternRef& self) { return to_tensor(self->pattern->row_offsets()); })
       .def("column_indices",
            [](const BsrPatternRef& self) { return to_tensor(self->pattern->column_indices()); })
       .def_pickle(
           [](const BsrPatternRef& self) {
-            return std::make_tuple(self->pattern->rows(), self->pattern->columns(),
-                                   static_cast<std::int64_t>(self->pattern->block()),
+            return std::make_tuple(self->pattern->rows(), self->pattern->columns(), shape_of(self),
                                    to_tensor(self->pattern->row_offsets()),
                                    to_tensor(self->pattern->column_indices()));
           },
-          [](std::tuple<std::int64_t, std::int64_t, std::int64_t, Tensor, Tensor> state) {
-            return std::apply(make_pattern, state);
+          [](const std::tuple<std::int64_t, std::int64_t, std::tuple<std::int64_t, std::int64_t>, Tensor,
+                              Tensor>& state) {
+            const auto& [rows, columns, block, row_offsets, column_indices] = state;
+            return make_pattern(rows, columns, block, row_offsets, column_indices);
           });
 
   // Threads of all ops here, dense products included; 0 means all cores.
@@ -118,15 +156,15 @@ TORCH_LIBRARY(filigree, library) {
 
   // Matrices; none has a gradient.
   library.def(
-      "bsr_from_dense(Tensor weight, float density, int block) -> "
+      "bsr_from_dense(Tensor weight, float density, int[2] block) -> "
       "(__torch__.torch.classes.filigree.BsrPattern, Tensor)",
-      torch::dispatch(c10::DispatchKey::CPU, &Plain<&bsr_from_dense>::call));
+      torch::dispatch(c10::DispatchKey::CPU, &Plain<&from_dense>::call));
   library.def("bsr_to_dense(Tensor values, __torch__.torch.classes.filigree.BsrPattern pattern) -> Tensor",
               torch::dispatch(c10::DispatchKey::CPU, &Plain<&bsr_to_dense>::call));
   library.def(
-      "bsr_random(int rows, int columns, int block, float density, int seed) -> "
+      "bsr_random(int rows, int columns, int[2] block, float density, int seed) -> "
       "__torch__.torch.classes.filigree.BsrPattern",
-      &bsr_random);
+      &random_pattern);
   library.def(
       "bsr_move(Tensor values, __torch__.torch.classes.filigree.BsrPattern before, "
       "__torch__.torch.classes.filigree.BsrPattern after) -> Tensor",

@@ -12,33 +12,39 @@
 #include "filigree/sparse/kernels/lane-inl.h"
 #include "filigree/sparse/kernels/panel-inl.h"
 
+// Outputs x inputs of the blocks that there are kernels for: those of kBlockShapes but 1, and what they are
+// in the transposed product.
+#define FILIGREE_EACH_SQUARE(M) M(2, 2) M(4, 4) M(8, 8) M(16, 16) M(32, 32) M(64, 64)
+#define FILIGREE_EACH_BLOCK(M) FILIGREE_EACH_SQUARE(M) M(1, 16) M(16, 1) M(4, 1) M(1, 4)
+
 HWY_BEFORE_NAMESPACE();
 namespace filigree::sparse::kernels::HWY_NAMESPACE {
 namespace {
 
 #if FILIGREE_SPARSE_PLAIN
 
-template <int kBlock, typename T>
+template <int kOut, int kIn, typename T>
 void SingleDsd(const DsdTask<T>& task) {
-  plain_dsd<T>(kBlock)(task);
+  plain_dsd<T>({kOut, kIn})(task);
 }
 
 #else
 
 // Vectors of columns at a time, and rows of y for so many vectors: as many sums as registers hold beside the
 // vectors of x (and, on AVX2, a broadcast weight).
-template <int kBlock>
-constexpr int kPanelVectors = kManyRegisters ? (kBlock == 2   ? 6
-                                                : kBlock == 4 ? 4
-                                                              : 3)
-                                             : (kBlock == 2    ? 4
-                                                : kBlock >= 16 ? 2
-                                                               : 3);
-template <int kBlock, int kVectors>
-constexpr int kTileRows = kBlock <= 4      ? kBlock
-                          : kManyRegisters ? (kVectors > 1 || kBlock == 8 ? 8 : 16)
+template <int kOut>
+constexpr int kPanelVectors = kManyRegisters ? (kOut <= 2   ? 6
+                                                : kOut == 4 ? 4
+                                                            : 3)
+                                             : (kOut == 1    ? 8
+                                                : kOut == 2  ? 4
+                                                : kOut >= 16 ? 2
+                                                             : 3);
+template <int kOut, int kVectors>
+constexpr int kTileRows = kOut <= 4        ? kOut
+                          : kManyRegisters ? (kVectors > 1 || kOut == 8 ? 8 : 16)
                           : kVectors == 3  ? 4
-                          : kVectors == 2  ? (kBlock < 16 ? 4 : 6)
+                          : kVectors == 2  ? (kOut < 16 ? 4 : 6)
                                            : 8;
 
 // Bytes of weights of the blocks that several tiles of rows take in turn: their weights and their rows of x
@@ -47,15 +53,17 @@ constexpr std::int64_t kChunkBytes = 8192;
 
 // How many blocks ahead weights are fetched into L1, and rows of x, which the hardware finds by itself where
 // a block has many.
-template <int kBlock>
-constexpr std::int64_t kAheadWeights = kBlock <= 4    ? 16
-                                       : kBlock <= 16 ? 8
-                                                      : 1;
-template <int kBlock>
-constexpr std::int64_t kAheadInputs = kBlock >= 16 ? 0 : 2;
+template <int kValues>
+constexpr std::int64_t kAheadWeights = kValues <= 16    ? 16
+                                       : kValues <= 256 ? 8
+                                                        : 1;
+template <int kIn>
+constexpr std::int64_t kAheadInputs = kIn >= 16  ? 0
+                                      : kIn == 1 ? 4
+                                                 : 2;
 // Inputs of a block in one straight run of instructions.
-template <int kBlock>
-constexpr int kUnrolledInputs = kBlock < 16 ? kBlock : 16;
+template <int kIn>
+constexpr int kUnrolledInputs = kIn < 16 ? kIn : 16;
 
 // What is multiplied at a time: all groups of a task, with some of the rows of x.
 template <class L>
@@ -86,7 +94,7 @@ HWY_INLINE void FetchLines(const void* from) {
 }
 
 // kRows rows, from `row` on, of the products of the blocks [begin, end): y += w x.
-template <class L, int kBlock, int kVectors, int kRows, bool kTransposed, typename Out>
+template <class L, int kOut, int kIn, int kVectors, int kRows, bool kTransposed, typename Out>
 HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, std::int64_t end,
                      Output<Out> y, bool zero, const typename L::Element* bias) {
   using Element = typename L::Element;
@@ -95,8 +103,8 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, 
   const DsdTask<Element>& task = part.task;
   constexpr int kLanes = L::kLanes;
   constexpr int kWidth = kVectors * kLanes;
-  constexpr int kSteps = kBlock / L::kInputs;
-  constexpr int kUnrolled = kUnrolledInputs<kBlock> / L::kInputs;
+  constexpr int kSteps = kIn / L::kInputs;
+  constexpr int kUnrolled = kUnrolledInputs<kIn> / L::kInputs;
   typename L::Vec sum[kRows][kVectors];
   FILIGREE_UNROLL for (int r = 0; r < kRows; ++r) {
     FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) {
@@ -109,20 +117,20 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, 
       FILIGREE_UNROLL for (int v = 0; v < kVectors; ++v) sum[r][v] = hn::Add(start, sum[r][v]);
     }
   }
-  constexpr int kPerRow = kTransposed ? L::kInputs : kBlock;
-  constexpr int kPerStep = kTransposed ? kBlock * L::kInputs : L::kInputs;
-  constexpr int kValues = kBlock * kBlock;
+  constexpr int kPerRow = kTransposed ? L::kInputs : kIn;
+  constexpr int kPerStep = kTransposed ? kOut * L::kInputs : L::kInputs;
+  constexpr int kValues = kOut * kIn;
   for (std::int64_t q = begin; q < end; ++q) {
     const Element* w = task.values + task.blocks.position(q) * kValues + row * kPerRow;
     const Sum* x = part.x + std::int64_t{task.blocks.others[q]} * (kSteps * kWidth);
     {
       // Each tile of a block fetches its share of another's weights.
-      constexpr int kBytes = kValues * static_cast<int>(sizeof(Element)) * kRows / kBlock;
+      constexpr int kBytes = kValues * static_cast<int>(sizeof(Element)) * kRows / kOut;
       const std::int64_t ahead =
-          q + kAheadWeights<kBlock> < part.last_block ? q + kAheadWeights<kBlock> : part.last_block;
-      FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + row * kBlock);
+          q + kAheadWeights<kValues> < part.last_block ? q + kAheadWeights<kValues> : part.last_block;
+      FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + row * kIn);
     }
-    constexpr std::int64_t kAheadX = kAheadInputs<kBlock>;
+    constexpr std::int64_t kAheadX = kAheadInputs<kIn>;
     if (kAheadX != 0 && row == 0) {
       const std::int64_t ahead = q + kAheadX < part.last_block ? q + kAheadX : part.last_block;
       constexpr int kBytes = kSteps * kWidth * static_cast<int>(sizeof(Sum));
@@ -152,37 +160,37 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, 
 }
 
 // All rows of a group, tile by tile.
-template <class L, int kBlock, int kVectors, bool kTransposed, typename Out>
+template <class L, int kOut, int kIn, int kVectors, bool kTransposed, typename Out>
 HWY_INLINE void Tiles(const Part<L>& part, std::int64_t begin, std::int64_t end, Output<Out> y, bool zero,
                       const typename L::Element* bias) {
-  constexpr int kRows = kTileRows<kBlock, kVectors>;
-  constexpr int kRest = kBlock % kRows;
-  for (std::int64_t row = 0; row + kRows <= kBlock; row += kRows) {
-    Tile<L, kBlock, kVectors, kRows, kTransposed>(part, row, begin, end, y, zero, bias);
+  constexpr int kRows = kTileRows<kOut, kVectors>;
+  constexpr int kRest = kOut % kRows;
+  for (std::int64_t row = 0; row + kRows <= kOut; row += kRows) {
+    Tile<L, kOut, kIn, kVectors, kRows, kTransposed>(part, row, begin, end, y, zero, bias);
   }
   if constexpr (kRest != 0) {
-    Tile<L, kBlock, kVectors, kRest, kTransposed>(part, kBlock - kRest, begin, end, y, zero, bias);
+    Tile<L, kOut, kIn, kVectors, kRest, kTransposed>(part, kOut - kRest, begin, end, y, zero, bias);
   }
 }
 
 // The blocks [begin, end) of group g.
-template <class L, int kBlock, int kVectors, bool kTransposed, typename Out>
+template <class L, int kOut, int kIn, int kVectors, bool kTransposed, typename Out>
 HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, std::int64_t end,
                       Output<Out> y) {
   using Element = typename L::Element;
-  constexpr bool kOneTile = kTileRows<kBlock, kVectors> >= kBlock;
-  constexpr std::int64_t kBlockBytes = kBlock * kBlock * sizeof(Element);
+  constexpr bool kOneTile = kTileRows<kOut, kVectors> >= kOut;
+  constexpr std::int64_t kBlockBytes = kOut * kIn * sizeof(Element);
   // Few columns wait for weights from memory, which come fastest one after another.
   constexpr bool kStream = kVectors == 1 && !kManyRegisters;
   constexpr std::int64_t kChunk = kStream || kChunkBytes < kBlockBytes ? 1 : kChunkBytes / kBlockBytes;
   const DsdTask<Element>& task = part.task;
-  const Element* bias = part.first && task.bias != nullptr ? task.bias + g * kBlock : nullptr;
+  const Element* bias = part.first && task.bias != nullptr ? task.bias + g * kOut : nullptr;
   bool zero = part.first && !task.accumulate;
   do {
     // Sums are kept in full between chunks: not where y is stored in fewer bits.
     const bool whole = kOneTile || sizeof(Out) < sizeof(typename L::Sum) || begin + kChunk + kChunk / 2 > end;
     const std::int64_t stop = whole ? end : begin + kChunk;
-    Tiles<L, kBlock, kVectors, kTransposed>(part, begin, stop, y, zero, bias);
+    Tiles<L, kOut, kIn, kVectors, kTransposed>(part, begin, stop, y, zero, bias);
     begin = stop;
     zero = false;
     bias = nullptr;
@@ -200,11 +208,11 @@ HWY_INLINE void Activate(const DsdTask<T>& task, std::int64_t rows, std::int64_t
 }
 
 // One panel of columns; y begins at its first column.
-template <class L, int kBlock, int kVectors, bool kTransposed, typename Out>
+template <class L, int kOut, int kIn, int kVectors, bool kTransposed, typename Out>
 void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
   constexpr std::int64_t kWidth = kVectors * L::kLanes;
   constexpr std::int64_t kLine = kCacheLine / static_cast<std::int64_t>(sizeof(Out));
-  HWY_ALIGN Out padded[kBlock * kWidth] = {};
+  HWY_ALIGN Out padded[kOut * kWidth] = {};
   const DsdTask<typename L::Element>& task = part.task;
   for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     const std::int64_t begin = part.first ? task.blocks.offsets[g] : task.cursors[g];
@@ -214,88 +222,90 @@ void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
       while (end < task.blocks.offsets[g + 1] && task.blocks.others[end] < part.limit) ++end;
       task.cursors[g] = static_cast<std::int32_t>(end);
     }
-    Out* rows = y.data + g * kBlock * y.stride;
+    Out* rows = y.data + g * kOut * y.stride;
     if (begin == end && !part.first) {
-      if (part.last) Activate(task, kBlock, columns, y.stride, rows);
+      if (part.last) Activate(task, kOut, columns, y.stride, rows);
       continue;
     }
     if (g + 1 < task.last_group) {
-      for (std::int64_t r = kBlock; r < 2 * kBlock; ++r) {
+      for (std::int64_t r = kOut; r < 2 * kOut; ++r) {
         FILIGREE_UNROLL for (std::int64_t c = 0; c < kWidth; c += kLine) {
           __builtin_prefetch(rows + r * y.stride + c, 1, 3);
         }
       }
     }
     if (columns == kWidth) {
-      Group<L, kBlock, kVectors, kTransposed, Out>(part, g, begin, end, {rows, y.stride});
-      if (part.last) Activate(task, kBlock, columns, y.stride, rows);
+      Group<L, kOut, kIn, kVectors, kTransposed, Out>(part, g, begin, end, {rows, y.stride});
+      if (part.last) Activate(task, kOut, columns, y.stride, rows);
       continue;
     }
     // Vectors that end behind the last column go through memory of our own.
-    if (task.accumulate || !part.first) CopyRows(rows, y.stride, kBlock, columns, padded, kWidth);
-    Group<L, kBlock, kVectors, kTransposed, Out>(part, g, begin, end, {padded, kWidth});
-    CopyRows(padded, kWidth, kBlock, columns, rows, y.stride);
-    if (part.last) Activate(task, kBlock, columns, y.stride, rows);
+    if (task.accumulate || !part.first) CopyRows(rows, y.stride, kOut, columns, padded, kWidth);
+    Group<L, kOut, kIn, kVectors, kTransposed, Out>(part, g, begin, end, {padded, kWidth});
+    CopyRows(padded, kWidth, kOut, columns, rows, y.stride);
+    if (part.last) Activate(task, kOut, columns, y.stride, rows);
   }
 }
 
-template <class L, int kBlock, int kVectors, typename Out>
+template <class L, int kOut, int kIn, int kVectors, typename Out>
 void AnyPanel(int vectors, const Part<L>& part, Output<Out> y, std::int64_t columns) {
   if constexpr (kVectors > 1) {
     if (vectors < kVectors) {
-      AnyPanel<L, kBlock, kVectors - 1>(vectors, part, y, columns);
+      AnyPanel<L, kOut, kIn, kVectors - 1>(vectors, part, y, columns);
       return;
     }
   }
-  if (part.task.transposed) {
-    Panel<L, kBlock, kVectors, true>(part, y, columns);
-  } else {
-    Panel<L, kBlock, kVectors, false>(part, y, columns);
+  // Of one output or input alone, values lie in the same order either way.
+  if constexpr (kOut > 1 && kIn > 1) {
+    if (part.task.transposed) {
+      Panel<L, kOut, kIn, kVectors, true>(part, y, columns);
+      return;
+    }
   }
+  Panel<L, kOut, kIn, kVectors, false>(part, y, columns);
 }
 
-template <class L, int kBlock>
+template <class L, int kOut, int kIn>
 void Dsd(const DsdTask<typename L::Element>& task) {
   using Element = typename L::Element;
   using Sum = typename L::Sum;
-  const Panels panels(task.columns, PanelVectors(task.panel_columns, kPanelVectors<kBlock>, L::kLanes),
+  const Panels panels(task.columns, PanelVectors(task.panel_columns, kPanelVectors<kOut>, L::kLanes),
                       L::kLanes);
   const std::int64_t last_block = task.blocks.offsets[task.last_group] - 1;
-  const std::int64_t inputs = task.x_rows / kBlock;
+  const std::int64_t inputs = task.x_rows / kIn;
   auto* const x = reinterpret_cast<Sum*>(task.scratch);
   for (std::int64_t p = 0; p < panels.count(); ++p) {
     // The copy of a panel must stay in the cache; where x has too many rows for that, some of them at a time.
     const std::int64_t width = std::int64_t{panels.vectors(p)} * L::kLanes;
-    const std::int64_t most =
-        task.cache_bytes / (width * kBlock * static_cast<std::int64_t>(sizeof(Element)));
+    const std::int64_t most = task.cache_bytes / (width * kIn * static_cast<std::int64_t>(sizeof(Element)));
     const std::int64_t parts = most < 1 ? inputs : (inputs + most - 1) / most;
     Element* const y = task.y + panels.first(p);
     for (std::int64_t i = 0; i < parts; ++i) {
       const std::int64_t first = inputs * i / parts;
       const std::int64_t end = inputs * (i + 1) / parts;
-      L::CopyPanel(task.x + first * kBlock * task.x_stride + panels.first(p), task.x_stride,
-                   (end - first) * kBlock, panels.columns(p), panels.vectors(p), x);
+      L::CopyPanel(task.x + first * kIn * task.x_stride + panels.first(p), task.x_stride, (end - first) * kIn,
+                   panels.columns(p), panels.vectors(p), x);
       const Part<L> part{task,
-                         x - first * (kBlock / L::kInputs) * width,
+                         x - first * (kIn / L::kInputs) * width,
                          static_cast<std::int32_t>(end),
                          i == 0,
                          i + 1 == parts,
                          last_block};
       if constexpr (std::is_same_v<Element, Sum>) {
-        AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part,
-                                                    Output<Element>{y, task.y_stride}, panels.columns(p));
+        AnyPanel<L, kOut, kIn, kPanelVectors<kOut> >(panels.vectors(p), part,
+                                                     Output<Element>{y, task.y_stride}, panels.columns(p));
       } else if (parts == 1 && task.activation == nullptr) {
-        AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part,
-                                                    Output<Element>{y, task.y_stride}, panels.columns(p));
+        AnyPanel<L, kOut, kIn, kPanelVectors<kOut> >(panels.vectors(p), part,
+                                                     Output<Element>{y, task.y_stride}, panels.columns(p));
       } else {
         // Sums are rounded once, at their end.
-        const Output<float> sums{task.sums - task.first_group * kBlock * width, width};
-        const std::int64_t first_row = task.first_group * kBlock;
-        const std::int64_t rows = (task.last_group - task.first_group) * kBlock;
+        const Output<float> sums{task.sums - task.first_group * kOut * width, width};
+        const std::int64_t first_row = task.first_group * kOut;
+        const std::int64_t rows = (task.last_group - task.first_group) * kOut;
         if (part.first && task.accumulate) {
           CopyRows(y + first_row * task.y_stride, task.y_stride, rows, panels.columns(p), task.sums, width);
         }
-        AnyPanel<L, kBlock, kPanelVectors<kBlock> >(panels.vectors(p), part, sums, width);
+        AnyPanel<L, kOut, kIn, kPanelVectors<kOut> >(panels.vectors(p), part, sums, width);
         if (part.last) {
           CopyRows(task.sums, width, rows, panels.columns(p), y + first_row * task.y_stride, task.y_stride);
         }
@@ -304,9 +314,9 @@ void Dsd(const DsdTask<typename L::Element>& task) {
   }
 }
 
-template <int kBlock, typename T>
+template <int kOut, int kIn, typename T>
 void SingleDsd(const DsdTask<T>& task) {
-  Dsd<SingleLane<T>, kBlock>(task);
+  Dsd<SingleLane<T>, kOut, kIn>(task);
 }
 
 #endif
@@ -314,7 +324,7 @@ void SingleDsd(const DsdTask<T>& task) {
 #if FILIGREE_SPARSE_BF16
 template <int kBlock>
 void PairDsd(const DsdTask<BFloat16>& task) {
-  Dsd<BFloat16Lane, kBlock>(task);
+  Dsd<BFloat16Lane, kBlock, kBlock>(task);
 }
 #else
 // The table has no kernel for pairs where there is no instruction for them.
@@ -322,24 +332,15 @@ template <int kBlock>
 void PairDsd(const DsdTask<BFloat16>&) {}
 #endif
 
-void Dsd2(const DsdTask<float>& task) { SingleDsd<2>(task); }
-void Dsd4(const DsdTask<float>& task) { SingleDsd<4>(task); }
-void Dsd8(const DsdTask<float>& task) { SingleDsd<8>(task); }
-void Dsd16(const DsdTask<float>& task) { SingleDsd<16>(task); }
-void Dsd32(const DsdTask<float>& task) { SingleDsd<32>(task); }
-void Dsd64(const DsdTask<float>& task) { SingleDsd<64>(task); }
-void DoubleDsd2(const DsdTask<double>& task) { SingleDsd<2>(task); }
-void DoubleDsd4(const DsdTask<double>& task) { SingleDsd<4>(task); }
-void DoubleDsd8(const DsdTask<double>& task) { SingleDsd<8>(task); }
-void DoubleDsd16(const DsdTask<double>& task) { SingleDsd<16>(task); }
-void DoubleDsd32(const DsdTask<double>& task) { SingleDsd<32>(task); }
-void DoubleDsd64(const DsdTask<double>& task) { SingleDsd<64>(task); }
-void PairDsd2(const DsdTask<BFloat16>& task) { PairDsd<2>(task); }
-void PairDsd4(const DsdTask<BFloat16>& task) { PairDsd<4>(task); }
-void PairDsd8(const DsdTask<BFloat16>& task) { PairDsd<8>(task); }
-void PairDsd16(const DsdTask<BFloat16>& task) { PairDsd<16>(task); }
-void PairDsd32(const DsdTask<BFloat16>& task) { PairDsd<32>(task); }
-void PairDsd64(const DsdTask<BFloat16>& task) { PairDsd<64>(task); }
+#define FILIGREE_DEFINE(kOut, kIn)                                                   \
+  void Dsd##kOut##x##kIn(const DsdTask<float>& task) { SingleDsd<kOut, kIn>(task); } \
+  void DoubleDsd##kOut##x##kIn(const DsdTask<double>& task) { SingleDsd<kOut, kIn>(task); }
+FILIGREE_EACH_BLOCK(FILIGREE_DEFINE)
+#undef FILIGREE_DEFINE
+#define FILIGREE_DEFINE(kOut, kIn) \
+  void PairDsd##kOut##x##kIn(const DsdTask<BFloat16>& task) { PairDsd<kOut>(task); }
+FILIGREE_EACH_SQUARE(FILIGREE_DEFINE)
+#undef FILIGREE_DEFINE
 
 }  // namespace
 }  // namespace filigree::sparse::kernels::HWY_NAMESPACE
@@ -349,81 +350,56 @@ HWY_AFTER_NAMESPACE();
 namespace filigree::sparse::kernels {
 namespace {
 
-HWY_EXPORT(Dsd2);
-HWY_EXPORT(Dsd4);
-HWY_EXPORT(Dsd8);
-HWY_EXPORT(Dsd16);
-HWY_EXPORT(Dsd32);
-HWY_EXPORT(Dsd64);
-HWY_EXPORT(DoubleDsd2);
-HWY_EXPORT(DoubleDsd4);
-HWY_EXPORT(DoubleDsd8);
-HWY_EXPORT(DoubleDsd16);
-HWY_EXPORT(DoubleDsd32);
-HWY_EXPORT(DoubleDsd64);
-HWY_EXPORT(PairDsd2);
-HWY_EXPORT(PairDsd4);
-HWY_EXPORT(PairDsd8);
-HWY_EXPORT(PairDsd16);
-HWY_EXPORT(PairDsd32);
-HWY_EXPORT(PairDsd64);
+#define FILIGREE_EXPORT(kOut, kIn) \
+  HWY_EXPORT(Dsd##kOut##x##kIn);   \
+  HWY_EXPORT(DoubleDsd##kOut##x##kIn);
+FILIGREE_EACH_BLOCK(FILIGREE_EXPORT)
+#undef FILIGREE_EXPORT
+#define FILIGREE_EXPORT(kOut, kIn) HWY_EXPORT(PairDsd##kOut##x##kIn);
+FILIGREE_EACH_SQUARE(FILIGREE_EXPORT)
+#undef FILIGREE_EXPORT
 
 }  // namespace
 
-DsdKernel<float> simd_dsd(int block) {
-  switch (block) {
-    case 2: return FILIGREE_SIMD(Dsd2);
-    case 4: return FILIGREE_SIMD(Dsd4);
-    case 8: return FILIGREE_SIMD(Dsd8);
-    case 16: return FILIGREE_SIMD(Dsd16);
-    case 32: return FILIGREE_SIMD(Dsd32);
-    default: return FILIGREE_SIMD(Dsd64);
-  }
-}
+// The kernel of a block for which the table has one.
+#define FILIGREE_CASE(kOut, kIn) \
+  if (block == BlockShape(kOut, kIn)) return FILIGREE_CHOOSE(kOut, kIn);
 
-DsdKernel<float> narrow_simd_dsd(int block) {
-  switch (block) {
-    case 2: return FILIGREE_SIMD_AVX2(Dsd2);
-    case 4: return FILIGREE_SIMD_AVX2(Dsd4);
-    case 8: return FILIGREE_SIMD_AVX2(Dsd8);
-    case 16: return FILIGREE_SIMD_AVX2(Dsd16);
-    case 32: return FILIGREE_SIMD_AVX2(Dsd32);
-    default: return FILIGREE_SIMD_AVX2(Dsd64);
-  }
+#define FILIGREE_CHOOSE(kOut, kIn) FILIGREE_SIMD(Dsd##kOut##x##kIn)
+DsdKernel<float> simd_dsd(BlockShape block) {
+  FILIGREE_EACH_BLOCK(FILIGREE_CASE)
+  return nullptr;
 }
+#undef FILIGREE_CHOOSE
 
-DsdKernel<double> double_dsd(int block) {
-  switch (block) {
-    case 2: return FILIGREE_SIMD(DoubleDsd2);
-    case 4: return FILIGREE_SIMD(DoubleDsd4);
-    case 8: return FILIGREE_SIMD(DoubleDsd8);
-    case 16: return FILIGREE_SIMD(DoubleDsd16);
-    case 32: return FILIGREE_SIMD(DoubleDsd32);
-    default: return FILIGREE_SIMD(DoubleDsd64);
-  }
+#define FILIGREE_CHOOSE(kOut, kIn) FILIGREE_SIMD_AVX2(Dsd##kOut##x##kIn)
+DsdKernel<float> narrow_simd_dsd(BlockShape block) {
+  FILIGREE_EACH_BLOCK(FILIGREE_CASE)
+  return nullptr;
 }
+#undef FILIGREE_CHOOSE
 
-DsdKernel<double> narrow_double_dsd(int block) {
-  switch (block) {
-    case 2: return FILIGREE_SIMD_AVX2(DoubleDsd2);
-    case 4: return FILIGREE_SIMD_AVX2(DoubleDsd4);
-    case 8: return FILIGREE_SIMD_AVX2(DoubleDsd8);
-    case 16: return FILIGREE_SIMD_AVX2(DoubleDsd16);
-    case 32: return FILIGREE_SIMD_AVX2(DoubleDsd32);
-    default: return FILIGREE_SIMD_AVX2(DoubleDsd64);
-  }
+#define FILIGREE_CHOOSE(kOut, kIn) FILIGREE_SIMD(DoubleDsd##kOut##x##kIn)
+DsdKernel<double> double_dsd(BlockShape block) {
+  FILIGREE_EACH_BLOCK(FILIGREE_CASE)
+  return nullptr;
 }
+#undef FILIGREE_CHOOSE
 
-DsdKernel<BFloat16> pair_dsd(int block) {
-  switch (block) {
-    case 2: return FILIGREE_SIMD(PairDsd2);
-    case 4: return FILIGREE_SIMD(PairDsd4);
-    case 8: return FILIGREE_SIMD(PairDsd8);
-    case 16: return FILIGREE_SIMD(PairDsd16);
-    case 32: return FILIGREE_SIMD(PairDsd32);
-    default: return FILIGREE_SIMD(PairDsd64);
-  }
+#define FILIGREE_CHOOSE(kOut, kIn) FILIGREE_SIMD_AVX2(DoubleDsd##kOut##x##kIn)
+DsdKernel<double> narrow_double_dsd(BlockShape block) {
+  FILIGREE_EACH_BLOCK(FILIGREE_CASE)
+  return nullptr;
 }
+#undef FILIGREE_CHOOSE
+
+#define FILIGREE_CHOOSE(kOut, kIn) FILIGREE_SIMD(PairDsd##kOut##x##kIn)
+DsdKernel<BFloat16> pair_dsd(BlockShape block) {
+  FILIGREE_EACH_SQUARE(FILIGREE_CASE)
+  return nullptr;
+}
+#undef FILIGREE_CHOOSE
+#undef FILIGREE_CASE
 
 }  // namespace filigree::sparse::kernels
 #endif

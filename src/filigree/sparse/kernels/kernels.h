@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "filigree/numerics/bfloat16.h"
+#include "filigree/sparse/block_shape.h"
 
 namespace filigree::sparse::kernels {
 
@@ -73,6 +74,7 @@ struct DdsTask {
   T* scratch;
 };
 
+// Blocks are outputs x inputs of the task: where it is transposed, those of W are inputs x outputs.
 // For each output group g in [first_group, last_group) and each column c:
 //   y[g, c] = activation(start + sum over the group's blocks q of block q times x[others[q], c]),
 // where start is the bias, plus y[g, c] where `accumulate`. x and y are row-major. Sums run as in DdsTask;
@@ -162,8 +164,10 @@ using DsdKernel = void (*)(const DsdTask<T>&);
 template <typename T>
 using SddKernel = void (*)(const SddTask<T>&);
 
-// Whether dds and sdd have kernels for a block size. dsd has them for all.
-constexpr bool has_token_major(int block) { return block == 1 || (block >= 4 && block <= 16); }
+// Whether dds and sdd have kernels for a block: they take its side. dsd has them for all.
+constexpr bool has_token_major(BlockShape block) {
+  return block.square() && (block == 1 || (block.rows >= 4 && block.rows <= 16));
+}
 
 // Tokens per tile that a dds kernel copies at once: at most this many.
 constexpr std::int64_t max_tile_tokens(int block) { return block == 1 ? 64 : 16; }
@@ -184,10 +188,10 @@ constexpr std::int64_t kMostPart = 1536;
 // As many rows of a panel as the cache holds, of one block at least; for blocks of 1 a part, and a window's
 // sums.
 template <typename T>
-constexpr std::int64_t dsd_scratch(int block, std::int64_t x_rows, std::int64_t cache_bytes) {
+constexpr std::int64_t dsd_scratch(BlockShape block, std::int64_t x_rows, std::int64_t cache_bytes) {
   constexpr std::int64_t kSingleColumns = 64;
   if (block == 1) return kSingleColumns * (std::min(x_rows, kMostPart) + kWindowGroups);
-  return std::max(kPanelColumns * block,
+  return std::max(kPanelColumns * block.columns,
                   std::min(kPanelColumns * x_rows, cache_bytes / static_cast<std::int64_t>(sizeof(T))));
 }
 
@@ -205,7 +209,7 @@ constexpr std::int64_t sdd_scratch(int block, std::int64_t columns, std::int64_t
 template <typename T>
 DdsKernel<T> dds_kernel(int block);
 template <typename T>
-DsdKernel<T> dsd_kernel(int block, std::int64_t columns);
+DsdKernel<T> dsd_kernel(BlockShape block, std::int64_t columns);
 template <typename T>
 SddKernel<T> sdd_kernel(int block);
 
@@ -214,7 +218,7 @@ SddKernel<T> sdd_kernel(int block);
 template <typename T>
 DdsKernel<T> plain_dds(int block);
 template <typename T>
-DsdKernel<T> plain_dsd(int block);
+DsdKernel<T> plain_dsd(BlockShape block);
 template <typename T>
 SddKernel<T> plain_sdd(int block);
 // Blocks of 8 and 16: vectors hold a block's outputs (dds) or inputs (sdd).
@@ -226,13 +230,13 @@ SddKernel<float> narrow_sdd(int block);
 
 // Blocks of 2 and more, and of 1: vectors hold columns. The narrow ones have 8 lanes; they give the same
 // bits.
-DsdKernel<float> simd_dsd(int block);
-DsdKernel<float> narrow_simd_dsd(int block);
+DsdKernel<float> simd_dsd(BlockShape block);
+DsdKernel<float> narrow_simd_dsd(BlockShape block);
 // Those of 2 and more in double, where 4 lanes are narrow.
-DsdKernel<double> double_dsd(int block);
-DsdKernel<double> narrow_double_dsd(int block);
+DsdKernel<double> double_dsd(BlockShape block);
+DsdKernel<double> narrow_double_dsd(BlockShape block);
 // Only for a CPU with AVX512-BF16.
-DsdKernel<BFloat16> pair_dsd(int block);
+DsdKernel<BFloat16> pair_dsd(BlockShape block);
 DsdKernel<float> single_dsd();
 
 }  // namespace filigree::sparse::kernels

@@ -30,20 +30,20 @@ void dds(const DdsTask<T>& task) {
   }
 }
 
-template <typename T, int kBlock>
+template <typename T, int kOut, int kIn>
 void dsd(const DsdTask<T>& task) {
   // For blocks of 1 both are 1.
-  const std::int64_t per_row = task.transposed ? 1 : kBlock;    // NOLINT(bugprone-branch-clone)
-  const std::int64_t per_input = task.transposed ? kBlock : 1;  // NOLINT(bugprone-branch-clone)
-  for (std::int64_t r = task.first_group * kBlock; r < task.last_group * kBlock; ++r) {
-    const std::int64_t g = r / kBlock;
+  const std::int64_t per_row = task.transposed ? 1 : kIn;     // NOLINT(bugprone-branch-clone)
+  const std::int64_t per_input = task.transposed ? kOut : 1;  // NOLINT(bugprone-branch-clone)
+  for (std::int64_t r = task.first_group * kOut; r < task.last_group * kOut; ++r) {
+    const std::int64_t g = r / kOut;
     T* y = task.y + r * task.y_stride;
     const T start = task.bias != nullptr ? task.bias[r] : T{0};
     for (std::int64_t c = 0; c < task.columns; ++c) y[c] = (task.accumulate ? y[c] : T{0}) + start;
     for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
-      const T* w = task.values + task.blocks.position(q) * kBlock * kBlock + (r - g * kBlock) * per_row;
-      const T* x = task.x + std::int64_t{task.blocks.others[q]} * kBlock * task.x_stride;
-      for (int i = 0; i < kBlock; ++i, x += task.x_stride) {
+      const T* w = task.values + task.blocks.position(q) * kOut * kIn + (r - g * kOut) * per_row;
+      const T* x = task.x + std::int64_t{task.blocks.others[q]} * kIn * task.x_stride;
+      for (int i = 0; i < kIn; ++i, x += task.x_stride) {
         for (std::int64_t c = 0; c < task.columns; ++c) y[c] += w[i * per_input] * x[c];
       }
     }
@@ -86,15 +86,19 @@ DdsKernel<T> plain_dds(int block) {
 }
 
 template <typename T>
-DsdKernel<T> plain_dsd(int block) {
-  switch (block) {
-    case 1: return dsd<T, 1>;
-    case 2: return dsd<T, 2>;
-    case 4: return dsd<T, 4>;
-    case 8: return dsd<T, 8>;
-    case 16: return dsd<T, 16>;
-    case 32: return dsd<T, 32>;
-    default: return dsd<T, 64>;
+DsdKernel<T> plain_dsd(BlockShape block) {
+  if (block == BlockShape(1, 16)) return dsd<T, 1, 16>;
+  if (block == BlockShape(16, 1)) return dsd<T, 16, 1>;
+  if (block == BlockShape(4, 1)) return dsd<T, 4, 1>;
+  if (block == BlockShape(1, 4)) return dsd<T, 1, 4>;
+  switch (block.rows) {
+    case 1: return dsd<T, 1, 1>;
+    case 2: return dsd<T, 2, 2>;
+    case 4: return dsd<T, 4, 4>;
+    case 8: return dsd<T, 8, 8>;
+    case 16: return dsd<T, 16, 16>;
+    case 32: return dsd<T, 32, 32>;
+    default: return dsd<T, 64, 64>;
   }
 }
 
@@ -110,8 +114,8 @@ SddKernel<T> plain_sdd(int block) {
 
 template DdsKernel<float> plain_dds<float>(int);
 template DdsKernel<double> plain_dds<double>(int);
-template DsdKernel<float> plain_dsd<float>(int);
-template DsdKernel<double> plain_dsd<double>(int);
+template DsdKernel<float> plain_dsd<float>(BlockShape);
+template DsdKernel<double> plain_dsd<double>(BlockShape);
 template SddKernel<float> plain_sdd<float>(int);
 template SddKernel<double> plain_sdd<double>(int);
 

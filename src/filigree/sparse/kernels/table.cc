@@ -8,7 +8,7 @@ DdsKernel<double> dds_kernel<double>(int block) {
   return plain_dds<double>(block);
 }
 template <>
-DsdKernel<double> dsd_kernel<double>(int block, std::int64_t columns) {
+DsdKernel<double> dsd_kernel<double>(BlockShape block, std::int64_t columns) {
   constexpr std::int64_t kNarrow = 4;
   if (block == 1) return plain_dsd<double>(block);
   return columns <= kNarrow ? narrow_double_dsd(block) : double_dsd(block);
@@ -22,13 +22,13 @@ DdsKernel<float> dds_kernel<float>(int block) {
   return block >= 8 ? wide_dds(block) : narrow_dds(block);
 }
 template <>
-DsdKernel<float> dsd_kernel<float>(int block, std::int64_t columns) {
+DsdKernel<float> dsd_kernel<float>(BlockShape block, std::int64_t columns) {
   constexpr std::int64_t kNarrow = 8;
   if (block == 1) return single_dsd();
   return columns <= kNarrow ? narrow_simd_dsd(block) : simd_dsd(block);
 }
 template <>
-DsdKernel<BFloat16> dsd_kernel<BFloat16>(int block, std::int64_t) {
+DsdKernel<BFloat16> dsd_kernel<BFloat16>(BlockShape block, std::int64_t) {
   return pair_dsd(block);
 }
 template <>
