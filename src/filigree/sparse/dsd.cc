@@ -2,7 +2,6 @@
 
 #include <type_traits>
 
-#include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/converted.h"
 #include "filigree/sparse/padding.h"
@@ -55,16 +54,7 @@ void run_dsd(kernels::DsdTask<T> whole, const BsrPattern& w, const Schedule& sch
     task.first_group = group_bound(task.blocks, groups, group_part, parts.group_parts);
     task.last_group = group_bound(task.blocks, groups, group_part + 1, parts.group_parts);
     if (task.first_group == task.last_group) return;
-    task.cache_bytes = l2_cache_bytes() / 4 * 3;
-    task.scratch =
-        scratch<Scratch::kKernel, T>(kernels::dsd_scratch<T>(block, task.x_rows, task.cache_bytes));
-    if constexpr (std::is_same_v<T, BFloat16>) {
-      const std::int64_t panel = kernels::kPanelColumns * static_cast<std::int64_t>(sizeof(T));
-      if (panel * task.x_rows > task.cache_bytes || task.activation != nullptr) {
-        task.sums = scratch<Scratch::kKernel, float>(kernels::kPanelColumns * groups * block.rows);
-      }
-    }
-    task.cursors = index_scratch(groups);
+    task.scratch = scratch<Scratch::kKernel, T>(kernels::dsd_scratch(block, task.x_rows, task.columns));
     kernels::dsd_kernel<T>(block, task.columns)(task);
   });
 }
@@ -87,11 +77,8 @@ kernels::DsdTask<T> dsd_task(const GroupedBlocks& blocks, std::int64_t groups, c
           .transposed = false,
           .bias = bias,
           .accumulate = accumulate,
-          .cache_bytes = 0,
           .scratch = nullptr,
           .activation = nullptr,
-          .sums = nullptr,
-          .cursors = nullptr,
           .runs = {},
           .run_others = nullptr,
           .run_values = nullptr};

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "filigree/base/aligned.h"
 #include "filigree/base/error.h"
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
@@ -25,6 +26,11 @@ std::vector<T> normals(std::int64_t count, Philox& random) {
   std::vector<T> values(static_cast<std::size_t>(count));
   for (T& value : values) value = static_cast<T>(random.normal());
   return values;
+}
+
+template <typename T>
+AlignedVector<T> aligned(const std::vector<T>& values) {
+  return {values.begin(), values.end()};
 }
 
 // A sum in double, and the sum of the magnitudes that were added.
@@ -71,14 +77,14 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding, bool accum
   Philox random(7, Purpose::kTest, static_cast<std::uint64_t>(n));
   const std::vector<T> values = normals<T>(w.value_count(), random);
   const std::vector<T> bias = normals<T>(w.rows(), random);
-  std::vector<T> x = normals<T>(w.columns() * stride, random);
-  std::vector<T> y = normals<T>(w.rows() * stride, random);
+  const AlignedVector<T> x = aligned(normals<T>(w.columns() * stride, random));
+  const AlignedVector<T> y = aligned(normals<T>(w.rows() * stride, random));
   const std::vector<double> matrix = dense(w, values);
   const auto weight = [&](std::int64_t r, std::int64_t c) { return matrix[r * w.columns() + c]; };
   const MatrixView<const T> x_view(x.data(), w.columns(), n, stride);
   const MatrixView<const T> y_view(y.data(), w.rows(), n, stride);
 
-  std::vector<T> forward = y;
+  AlignedVector<T> forward = y;
   dsd<T>(w, values.data(), x_view, with_bias ? bias.data() : nullptr, {forward.data(), w.rows(), n, stride},
          accumulate);
   for (std::int64_t r = 0; r < w.rows(); ++r) {
@@ -92,7 +98,7 @@ void check(const BsrPattern& w, std::int64_t n, std::int64_t padding, bool accum
     for (std::int64_t c = n; c < stride; ++c) ASSERT_EQ(forward[r * stride + c], y[r * stride + c]);
   }
 
-  std::vector<T> backward = x;
+  AlignedVector<T> backward = x;
   dsd_transposed<T>(w, values.data(), y_view, {backward.data(), w.columns(), n, stride}, accumulate);
   for (std::int64_t i = 0; i < w.columns(); ++i) {
     for (std::int64_t c = 0; c < n; ++c) {
@@ -174,30 +180,10 @@ TEST_P(Dsd, AgreesWithTheDenseMatrixForAnyDensity) {
   check(pattern(4, 4, 0), 24, 0);
 }
 
-// Some rows of x at a time.
-TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsLargerThanTheCache) {
-  // A vector of 16 columns of so many rows is half as large again.
-  const auto blocks = [](std::int64_t bytes) {
-    return std::max(l2_cache_bytes() / (16 * bytes) / GetParam().columns, std::int64_t{1}) * 3 / 2;
-  };
-  const std::int64_t many = blocks(sizeof(float));
-  const std::int64_t twice = blocks(sizeof(BFloat16));
-  const Isa before = chosen_isa();
-  for (const Isa isa : usable_isas()) {
-    SCOPED_TRACE(isa_name(isa));
-    force_isa(isa);
-    check<float>(whole_pattern(1, many, 0.01), 17, 3, true, true);
-    check<BFloat16>(whole_pattern(1, twice, 0.01), 17, 3, true, true);
-    check<double>(whole_pattern(1, many, 0.01), 17, 3, true, true);
-    // The plain reference takes seconds for large blocks.
-    if (GetParam().values() > 256) continue;
-    check<float>(pattern(2, many, 0.01), 16, 0, false, true);
-    check<float>(pattern(many, 2, 0.01), 24, 0, false, false);
-    check<BFloat16>(pattern(2, twice, 0.01), 16, 0, false, true);
-    check<double>(pattern(2, many, 0.01), 16, 0, false, true);
-    check<BFloat16>(pattern(twice, 2, 0.01), 24, 0, false, false);
-  }
-  force_isa(before);
+// X as a kernel would copy it: then it takes it where it lies, unless that is in the middle of a cache line.
+TEST_P(Dsd, AgreesWithTheDenseMatrixWhereXIsAPanelAlready) {
+  const BsrPattern w = pattern(5, 7, 0.4);
+  for (const std::int64_t n : {4, 8, 16, 32, 48, 64, 96}) check(w, n, 0);
 }
 
 // More groups than sums are kept for at a time, and several parts of x.

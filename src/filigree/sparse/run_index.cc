@@ -13,7 +13,7 @@ constexpr std::int64_t kFitL1 = 192;
 
 // More rows than that where runs would be so short that their beginnings and ends cost more.
 std::int64_t choose_part_size(std::int64_t blocks, std::int64_t groups, std::int64_t other_groups) {
-  constexpr double kShortest = 6;
+  constexpr double kShortest = 12;
   const double places = static_cast<double>(groups) * static_cast<double>(other_groups);
   const double run = static_cast<double>(blocks) / places * static_cast<double>(kFitL1);
   if (run >= kShortest) return kFitL1;

@@ -73,7 +73,7 @@ TEST(RunIndex, TakesLongerPartsWhereRunsWouldBeShort) {
     return RunIndex(w.row_offsets(), w.column_indices(), {}, w.columns()).part_size();
   };
   EXPECT_EQ(part_size(0.25), 192);
-  EXPECT_EQ(part_size(1.0 / 64), 384);
+  EXPECT_EQ(part_size(1.0 / 32), 384);
   EXPECT_EQ(part_size(0.0001), 1536);
 }
 

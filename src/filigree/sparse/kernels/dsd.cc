@@ -40,9 +40,14 @@ constexpr int kPanelVectors = kManyRegisters ? (kOut <= 2   ? 6
                                                 : kOut == 2  ? 4
                                                 : kOut >= 16 ? 2
                                                              : 3);
+// The same where x is one panel already and is taken where it lies: 64 columns need no second panel then.
+template <int kOut>
+constexpr int kPlacedVectors = kManyRegisters&& kOut >= 8 ? 4 : kPanelVectors<kOut>;
 template <int kOut, int kVectors>
 constexpr int kTileRows = kOut <= 4        ? kOut
-                          : kManyRegisters ? (kVectors > 1 || kOut == 8 ? 8 : 16)
+                          : kManyRegisters ? (kVectors == 4               ? (kOut == 8 ? 4 : 6)
+                                              : kVectors > 1 || kOut == 8 ? 8
+                                                                          : 16)
                           : kVectors == 3  ? 4
                           : kVectors == 2  ? (kOut < 16 ? 4 : 6)
                                            : 8;
@@ -65,17 +70,11 @@ constexpr std::int64_t kAheadInputs = kIn >= 16  ? 0
 template <int kIn>
 constexpr int kUnrolledInputs = kIn < 16 ? kIn : 16;
 
-// What is multiplied at a time: all groups of a task, with some of the rows of x.
+// What is multiplied at a time: all groups of a task, and a panel of x.
 template <class L>
 struct Part {
   const DsdTask<typename L::Element>& task;
-  // Where row 0 of the copy of x would be.
   const typename L::Sum* x;
-  // Blocks whose other group is below this one...
-  std::int32_t limit;
-  // ...and of these the first in each group, at which sums begin.
-  bool first;
-  bool last;
   // The last block of all groups.
   std::int64_t last_block;
 };
@@ -173,10 +172,9 @@ HWY_INLINE void Tiles(const Part<L>& part, std::int64_t begin, std::int64_t end,
   }
 }
 
-// The blocks [begin, end) of group g.
+// All blocks of group g.
 template <class L, int kOut, int kIn, int kVectors, bool kTransposed, typename Out>
-HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, std::int64_t end,
-                      Output<Out> y) {
+HWY_INLINE void Group(const Part<L>& part, std::int64_t g, Output<Out> y) {
   using Element = typename L::Element;
   constexpr bool kOneTile = kTileRows<kOut, kVectors> >= kOut;
   constexpr std::int64_t kBlockBytes = kOut * kIn * sizeof(Element);
@@ -184,8 +182,10 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, s
   constexpr bool kStream = kVectors == 1 && !kManyRegisters;
   constexpr std::int64_t kChunk = kStream || kChunkBytes < kBlockBytes ? 1 : kChunkBytes / kBlockBytes;
   const DsdTask<Element>& task = part.task;
-  const Element* bias = part.first && task.bias != nullptr ? task.bias + g * kOut : nullptr;
-  bool zero = part.first && !task.accumulate;
+  const Element* bias = task.bias != nullptr ? task.bias + g * kOut : nullptr;
+  bool zero = !task.accumulate;
+  std::int64_t begin = task.blocks.offsets[g];
+  const std::int64_t end = task.blocks.offsets[g + 1];
   do {
     // Sums are kept in full between chunks: not where y is stored in fewer bits.
     const bool whole = kOneTile || sizeof(Out) < sizeof(typename L::Sum) || begin + kChunk + kChunk / 2 > end;
@@ -197,36 +197,24 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, std::int64_t begin, s
   } while (begin < end);
 }
 
-// Complete sums become results; where those are stored in fewer bits, their panel is.
-template <typename T, typename Out>
-HWY_INLINE void Activate(const DsdTask<T>& task, std::int64_t rows, std::int64_t columns, std::int64_t stride,
-                         Out* y) {
-  if constexpr (std::is_same_v<Out, SumOf<T> >) {
-    if (task.activation == nullptr) return;
-    for (std::int64_t r = 0; r < rows; ++r) task.activation(y + r * stride, columns);
-  }
-}
-
-// One panel of columns; y begins at its first column.
+// One panel of columns; y begins at its first column. Out: what a group's sums are stored in before an
+// activation takes them.
 template <class L, int kOut, int kIn, int kVectors, bool kTransposed, typename Out>
-void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
+void Panel(const Part<L>& part, Output<typename L::Element> y, std::int64_t columns) {
+  using Element = typename L::Element;
+  constexpr bool kInPlace = std::is_same_v<Out, Element>;
   constexpr std::int64_t kWidth = kVectors * L::kLanes;
-  constexpr std::int64_t kLine = kCacheLine / static_cast<std::int64_t>(sizeof(Out));
+  constexpr std::int64_t kLine = kCacheLine / static_cast<std::int64_t>(sizeof(Element));
   HWY_ALIGN Out padded[kOut * kWidth] = {};
-  const DsdTask<typename L::Element>& task = part.task;
+  const DsdTask<Element>& task = part.task;
+  const auto activate = [&](Out* rows, std::int64_t stride) {
+    if constexpr (std::is_same_v<Out, typename L::Sum>) {
+      if (task.activation == nullptr) return;
+      for (std::int64_t r = 0; r < kOut; ++r) task.activation(rows + r * stride, columns);
+    }
+  };
   for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
-    const std::int64_t begin = part.first ? task.blocks.offsets[g] : task.cursors[g];
-    std::int64_t end = task.blocks.offsets[g + 1];
-    if (!part.last) {
-      end = begin;
-      while (end < task.blocks.offsets[g + 1] && task.blocks.others[end] < part.limit) ++end;
-      task.cursors[g] = static_cast<std::int32_t>(end);
-    }
-    Out* rows = y.data + g * kOut * y.stride;
-    if (begin == end && !part.first) {
-      if (part.last) Activate(task, kOut, columns, y.stride, rows);
-      continue;
-    }
+    Element* const rows = y.data + g * kOut * y.stride;
     if (g + 1 < task.last_group) {
       for (std::int64_t r = kOut; r < 2 * kOut; ++r) {
         FILIGREE_UNROLL for (std::int64_t c = 0; c < kWidth; c += kLine) {
@@ -234,83 +222,66 @@ void Panel(const Part<L>& part, Output<Out> y, std::int64_t columns) {
         }
       }
     }
-    if (columns == kWidth) {
-      Group<L, kOut, kIn, kVectors, kTransposed, Out>(part, g, begin, end, {rows, y.stride});
-      if (part.last) Activate(task, kOut, columns, y.stride, rows);
-      continue;
+    if constexpr (kInPlace) {
+      if (columns == kWidth) {
+        Group<L, kOut, kIn, kVectors, kTransposed, Out>(part, g, {rows, y.stride});
+        activate(rows, y.stride);
+        continue;
+      }
     }
-    // Vectors that end behind the last column go through memory of our own.
-    if (task.accumulate || !part.first) CopyRows(rows, y.stride, kOut, columns, padded, kWidth);
-    Group<L, kOut, kIn, kVectors, kTransposed, Out>(part, g, begin, end, {padded, kWidth});
+    // Vectors that end behind the last column go through memory of our own, and so do sums that an activation
+    // takes before they are rounded.
+    if (task.accumulate) CopyRows(rows, y.stride, kOut, columns, padded, kWidth);
+    Group<L, kOut, kIn, kVectors, kTransposed, Out>(part, g, {padded, kWidth});
+    activate(padded, kWidth);
     CopyRows(padded, kWidth, kOut, columns, rows, y.stride);
-    if (part.last) Activate(task, kOut, columns, y.stride, rows);
   }
 }
 
 template <class L, int kOut, int kIn, int kVectors, typename Out>
-void AnyPanel(int vectors, const Part<L>& part, Output<Out> y, std::int64_t columns) {
+void AnyPanel(int vectors, const Part<L>& part, Output<typename L::Element> y, std::int64_t columns) {
   if constexpr (kVectors > 1) {
     if (vectors < kVectors) {
-      AnyPanel<L, kOut, kIn, kVectors - 1>(vectors, part, y, columns);
+      AnyPanel<L, kOut, kIn, kVectors - 1, Out>(vectors, part, y, columns);
       return;
     }
   }
   // Of one output or input alone, values lie in the same order either way.
   if constexpr (kOut > 1 && kIn > 1) {
     if (part.task.transposed) {
-      Panel<L, kOut, kIn, kVectors, true>(part, y, columns);
+      Panel<L, kOut, kIn, kVectors, true, Out>(part, y, columns);
       return;
     }
   }
-  Panel<L, kOut, kIn, kVectors, false>(part, y, columns);
+  Panel<L, kOut, kIn, kVectors, false, Out>(part, y, columns);
 }
 
 template <class L, int kOut, int kIn>
 void Dsd(const DsdTask<typename L::Element>& task) {
   using Element = typename L::Element;
   using Sum = typename L::Sum;
-  const Panels panels(task.columns, PanelVectors(task.panel_columns, kPanelVectors<kOut>, L::kLanes),
+  constexpr int kMost = kPlacedVectors<kOut>;
+  const bool placed = std::is_same_v<Element, Sum> && IsPanel(task, kMost * L::kLanes, L::kLanes);
+  const Panels panels(task.columns,
+                      PanelVectors(task.panel_columns, placed ? kMost : kPanelVectors<kOut>, L::kLanes),
                       L::kLanes);
-  const std::int64_t last_block = task.blocks.offsets[task.last_group] - 1;
-  const std::int64_t inputs = task.x_rows / kIn;
-  auto* const x = reinterpret_cast<Sum*>(task.scratch);
+  auto* const copy = reinterpret_cast<Sum*>(task.scratch);
+  const Part<L> part{task, placed ? reinterpret_cast<const Sum*>(task.x) : copy,
+                     task.blocks.offsets[task.last_group] - 1};
   for (std::int64_t p = 0; p < panels.count(); ++p) {
-    // The copy of a panel must stay in the cache; where x has too many rows for that, some of them at a time.
-    const std::int64_t width = std::int64_t{panels.vectors(p)} * L::kLanes;
-    const std::int64_t most = task.cache_bytes / (width * kIn * static_cast<std::int64_t>(sizeof(Element)));
-    const std::int64_t parts = most < 1 ? inputs : (inputs + most - 1) / most;
-    Element* const y = task.y + panels.first(p);
-    for (std::int64_t i = 0; i < parts; ++i) {
-      const std::int64_t first = inputs * i / parts;
-      const std::int64_t end = inputs * (i + 1) / parts;
-      L::CopyPanel(task.x + first * kIn * task.x_stride + panels.first(p), task.x_stride, (end - first) * kIn,
-                   panels.columns(p), panels.vectors(p), x);
-      const Part<L> part{task,
-                         x - first * (kIn / L::kInputs) * width,
-                         static_cast<std::int32_t>(end),
-                         i == 0,
-                         i + 1 == parts,
-                         last_block};
-      if constexpr (std::is_same_v<Element, Sum>) {
-        AnyPanel<L, kOut, kIn, kPanelVectors<kOut> >(panels.vectors(p), part,
-                                                     Output<Element>{y, task.y_stride}, panels.columns(p));
-      } else if (parts == 1 && task.activation == nullptr) {
-        AnyPanel<L, kOut, kIn, kPanelVectors<kOut> >(panels.vectors(p), part,
-                                                     Output<Element>{y, task.y_stride}, panels.columns(p));
-      } else {
-        // Sums are rounded once, at their end.
-        const Output<float> sums{task.sums - task.first_group * kOut * width, width};
-        const std::int64_t first_row = task.first_group * kOut;
-        const std::int64_t rows = (task.last_group - task.first_group) * kOut;
-        if (part.first && task.accumulate) {
-          CopyRows(y + first_row * task.y_stride, task.y_stride, rows, panels.columns(p), task.sums, width);
-        }
-        AnyPanel<L, kOut, kIn, kPanelVectors<kOut> >(panels.vectors(p), part, sums, width);
-        if (part.last) {
-          CopyRows(task.sums, width, rows, panels.columns(p), y + first_row * task.y_stride, task.y_stride);
-        }
+    const int vectors = panels.vectors(p);
+    const std::int64_t columns = panels.columns(p);
+    if (!placed) {
+      L::CopyPanel(task.x + panels.first(p), task.x_stride, task.x_rows, columns, vectors, copy);
+    }
+    const Output<Element> y{task.y + panels.first(p), task.y_stride};
+    if constexpr (!std::is_same_v<Element, Sum>) {
+      if (task.activation != nullptr) {
+        AnyPanel<L, kOut, kIn, kMost, Sum>(vectors, part, y, columns);
+        continue;
       }
     }
+    AnyPanel<L, kOut, kIn, kMost, Element>(vectors, part, y, columns);
   }
 }
 

@@ -98,16 +98,10 @@ struct DsdTask {
   bool transposed;
   const T* bias;
   bool accumulate;
-  // What may be taken of the second-level cache.
-  std::int64_t cache_bytes;
-  // dsd_scratch<T>(block, x_rows, cache_bytes) elements, aligned to 64 bytes.
+  // dsd_scratch(block, x_rows, columns) elements, aligned to 64 bytes.
   T* scratch;
   // Of complete rows of sums, in place; or nullptr.
   void (*activation)(SumOf<T>* sums, std::int64_t columns);
-  // Where y is stored in fewer bits than sums: a panel of them, kPanelColumns for each row of the groups.
-  float* sums;
-  // last_group elements.
-  std::int32_t* cursors;
   // For blocks of 1: all of them in the order of runs; the values of a run lie one behind the other.
   SingleRuns runs;
   const std::int32_t* run_others;
@@ -185,14 +179,12 @@ constexpr std::int64_t kPanelColumns = 96;
 // For blocks of 1: groups whose sums lie side by side until they are complete; rows of x in a part, at most.
 constexpr std::int64_t kWindowGroups = 2048;
 constexpr std::int64_t kMostPart = 1536;
-// As many rows of a panel as the cache holds, of one block at least; for blocks of 1 a part, and a window's
-// sums.
-template <typename T>
-constexpr std::int64_t dsd_scratch(BlockShape block, std::int64_t x_rows, std::int64_t cache_bytes) {
+// A panel of x; for blocks of 1 a part of one, and a window's sums. (Copying x in parts that fit into the
+// second-level cache made larger blocks slower, even where x did not fit into any cache.)
+constexpr std::int64_t dsd_scratch(BlockShape block, std::int64_t x_rows, std::int64_t columns) {
   constexpr std::int64_t kSingleColumns = 64;
   if (block == 1) return kSingleColumns * (std::min(x_rows, kMostPart) + kWindowGroups);
-  return std::max(kPanelColumns * block.columns,
-                  std::min(kPanelColumns * x_rows, cache_bytes / static_cast<std::int64_t>(sizeof(T))));
+  return x_rows * std::min(kPanelColumns, (columns + kColumnStep - 1) / kColumnStep * kColumnStep);
 }
 
 // Tokens that an sdd kernel copies at a time: few enough that what is copied next fits into L2 as well, and

@@ -74,6 +74,14 @@ HWY_NOINLINE void CopyPanel(const T* from, std::int64_t stride, std::int64_t row
   }
 }
 
+// Whether x lies as CopyPanel would put it, in one panel of at most so many columns: whole vectors, rows one
+// behind the other. Then it need not be copied.
+template <typename T>
+HWY_INLINE bool IsPanel(const DsdTask<T>& task, std::int64_t most, std::int64_t lanes) {
+  return task.x_stride == task.columns && task.columns % lanes == 0 && task.columns <= most &&
+         task.columns <= task.panel_columns && reinterpret_cast<std::uintptr_t>(task.x) % kCacheLine == 0;
+}
+
 template <typename From, typename To>
 HWY_INLINE void CopyRows(const From* from, std::int64_t from_stride, std::int64_t rows, std::int64_t columns,
                          To* to, std::int64_t to_stride) {

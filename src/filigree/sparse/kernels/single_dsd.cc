@@ -1,6 +1,6 @@
 // dsd for single elements. Each multiply-add reads a vector of x, so that x must come from L1: x is taken in
-// parts of rows (RunIndex), each copied when its turn comes, and sums are loaded and stored once for each run
-// of elements of a row in a part. They wait in L2 between parts.
+// parts of rows (RunIndex), each copied when its turn comes (unless x is one panel as it lies), and sums are
+// loaded and stored once for each run of elements of a row in a part. They wait in L2 between parts.
 #include "filigree/base/simd.h"
 #include "filigree/sparse/kernels/kernels.h"
 
@@ -150,6 +150,7 @@ void AnyRuns(int vectors, bool first, bool last, const DsdTask<float>& task, con
 
 void Dsd1(const DsdTask<float>& task) {
   const Panels panels(task.columns, PanelVectors(task.panel_columns, kMostVectors));
+  const bool placed = IsPanel(task, kMostVectors * kLanes, kLanes);
   const SingleRuns& index = task.runs;
   const std::int64_t parts = (task.x_rows + index.part_size - 1) / index.part_size;
   const auto rows_of = [&](std::int64_t part) {
@@ -166,12 +167,15 @@ void Dsd1(const DsdTask<float>& task) {
       for (std::int64_t i = 0; i < parts; ++i) {
         const std::int64_t first = i * index.part_size;
         const std::int32_t* bounds = index.section_offsets + w * parts + i;
-        CopyPanel(from + first * task.x_stride, task.x_stride, rows_of(i), columns, vectors, task.scratch);
+        if (!placed) {
+          CopyPanel(from + first * task.x_stride, task.x_stride, rows_of(i), columns, vectors, task.scratch);
+        }
+        const float* const x = placed ? from : task.scratch - first * width;
         const bool last = i + 1 == parts;
         const RowPrefetcher next(from + (first + index.part_size) * task.x_stride, task.x_stride, columns,
                                  last ? 0 : rows_of(i + 1), bounds[1] - bounds[0]);
         AnyRuns<kMostVectors>(vectors, i == 0, last, task,
-                              {index.runs + bounds[0], index.runs + bounds[1], task.scratch - first * width,
+                              {index.runs + bounds[0], index.runs + bounds[1], x,
                                sums - w * kWindowGroups * width, task.y + panels.first(p), columns},
                               next);
       }
