@@ -170,20 +170,20 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  CLI::App app("Sparse kernels and dense fallback, measured and as the cost model expects them");
-  app.add_option("--m", options.sizes, "rows and columns of W")->delimiter(',')->capture_default_str();
-  app.add_option("--n", options.samples, "columns or tokens")->delimiter(',')->capture_default_str();
-  app.add_option("--block", options.blocks, "block sizes")->delimiter(',')->capture_default_str();
-  app.add_option("--density", options.densities, "shares of blocks kept")
-      ->delimiter(',')
-      ->capture_default_str();
-  app.add_option("--threads", options.threads, "threads of both sides")->capture_default_str();
-  app.add_option("--pairs", options.pairs, "runs of each, the first of which is not counted")
-      ->check(CLI::Range(2, 1000))
-      ->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
   return filigree::guarded_main([&] {
+    Options options;
+    CLI::App app("Sparse kernels and dense fallback, measured and as the cost model expects them");
+    app.add_option("--m", options.sizes, "rows and columns of W")->delimiter(',')->capture_default_str();
+    app.add_option("--n", options.samples, "columns or tokens")->delimiter(',')->capture_default_str();
+    app.add_option("--block", options.blocks, "block sizes")->delimiter(',')->capture_default_str();
+    app.add_option("--density", options.densities, "shares of blocks kept")
+        ->delimiter(',')
+        ->capture_default_str();
+    app.add_option("--threads", options.threads, "threads of both sides")->capture_default_str();
+    app.add_option("--pairs", options.pairs, "runs of each, the first of which is not counted")
+        ->check(CLI::Range(2, 1000))
+        ->capture_default_str();
+    CLI11_PARSE(app, argc, argv);
     run(options);
     return 0;
   });

@@ -1,7 +1,6 @@
 // The shapes of blocks that patterns may have.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -23,7 +22,7 @@ struct BlockShape {
   // "16", or "16x1": 16 rows, one column.
   std::string text() const;
 
-  constexpr auto operator<=>(const BlockShape&) const = default;
+  constexpr bool operator==(const BlockShape&) const = default;
 };
 
 inline constexpr BlockShape kBlockShapes[] = {1, 2, 4, 8, 16, 32, 64, {1, 16}, {16, 1}, {4, 1}};

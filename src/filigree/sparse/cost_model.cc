@@ -127,9 +127,9 @@ Cost estimate_cost(const BsrPattern& w, const Workload& workload) {
   cost.bytes = values * element + index + activations;
   const KernelCost& kernel = kernel_cost(workload);
   const std::ptrdiff_t block = block_index(w);
-  const bool plain = workload.isa == Isa::kPortable || (doubles && !(by_vectors && w.block() > 1));
-  const bool pairs =
-      workload.multiplies_bf16 && workload.isa == Isa::kAvx512Bf16 && w.block() > 1 && by_vectors;
+  const bool plain = workload.isa == Isa::kPortable || (doubles && !(by_vectors && w.block() != 1));
+  const bool pairs = workload.multiplies_bf16 && workload.isa == Isa::kAvx512Bf16 && w.block().square() &&
+                     w.block() != 1 && by_vectors;
   const double rate = pairs ? kPairs : doubles ? kDoubles : 1;
   const double share = rate * (plain ? kPlainShare : kernel.shares[block]);
   const double work =

@@ -167,7 +167,7 @@ INSTANTIATE_TEST_SUITE_P(Blocks, Dsd, testing::ValuesIn(kBlockShapes),
 TEST_P(Dsd, AgreesWithTheDenseMatrixForEveryWidth) {
   const BsrPattern w = pattern(5, 7, 0.25);
   for (const std::int64_t n : {0, 1, 2, 7, 8, 9, 15, 16, 17, 23, 24, 25, 31, 33, 48, 49, 64, 96, 97, 130}) {
-    if (GetParam() <= 16 || n % 8 < 2) check(w, n, 0);
+    if (GetParam().values() <= 256 || n % 8 < 2) check(w, n, 0);
   }
   check(w, 33, 5);
   check(w, 64, 448);

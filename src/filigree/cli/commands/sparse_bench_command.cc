@@ -95,7 +95,7 @@ nlohmann::json block_json(sparse::BlockShape block) {
 }
 
 // The last list is the innermost dimension. `of_file`: a file's pattern at each block, which cells refer to.
-std::vector<BenchmarkCell> grid(const Settings& s, std::map<sparse::BlockShape, BsrPattern>& of_file) {
+std::vector<BenchmarkCell> grid(const Settings& s, std::map<std::string, BsrPattern>& of_file) {
   std::vector<BenchmarkCell> cells{{}};
   const auto each = [&](const std::vector<std::string>& texts, const auto& set) {
     std::vector<BenchmarkCell> more;
@@ -121,8 +121,9 @@ std::vector<BenchmarkCell> grid(const Settings& s, std::map<sparse::BlockShape, 
          [](BenchmarkCell& cell, Text text) { cell.k = text == "same" ? cell.m : matrix_size("k", text); });
   } else {
     for (BenchmarkCell& cell : cells) {
-      if (!of_file.contains(cell.block)) of_file.emplace(cell.block, pattern_of_file(s.matrix, cell.block));
-      const BsrPattern& pattern = of_file.at(cell.block);
+      const std::string block = cell.block.text();
+      if (!of_file.contains(block)) of_file.emplace(block, pattern_of_file(s.matrix, cell.block));
+      const BsrPattern& pattern = of_file.at(block);
       if (pattern.block_count() == 0) {
         fail_data("{} holds no element; benchmark a matrix that has some", s.matrix.string());
       }
@@ -217,7 +218,7 @@ int sparse_bench(const std::vector<std::string>& arguments) {
   describe(options, settings);
   if (!options.parse(arguments)) return 0;
   if (!settings.matrix.empty()) refuse_beside_matrix(options);
-  std::map<sparse::BlockShape, BsrPattern> of_file;
+  std::map<std::string, BsrPattern> of_file;
   const std::vector<BenchmarkCell> cells = grid(settings, of_file);
   set_thread_count(settings.threads);
   dense::set_blas_threads();
