@@ -96,7 +96,8 @@ void Plan<T>::prepare() const {
   if (row_major && options_.product != Product::kGradWeight) {
     if (w.block() != 1 || std::is_same_v<T, double>) return;
     options_.product == Product::kForward ? (void)w.row_runs() : (void)w.column_runs();
-  } else if (!kernels::has_token_major(w.block())) {
+  } else if (options_.product == Product::kGradWeight ? !kernels::has_sdd(w.block())
+                                                      : !kernels::has_dds(w.block())) {
     (void)w.refinement();
   }
 }

@@ -100,13 +100,14 @@ std::string Plan<T>::explain(double peak) const {
                           pairs ? "bfloat16" : "float32");
     }
   }
-  const bool token_kernels = options_.product == Product::kGradWeight || !row_major;
-  const int side = token_kernels && !kernels::has_token_major(w.block())
-                       ? w.refinement().pattern().block().rows
-                       : w.block().rows;
+  const bool grad_weight = options_.product == Product::kGradWeight;
+  const bool token_kernels = grad_weight || !row_major;
+  const bool cut =
+      token_kernels && !(grad_weight ? kernels::has_sdd(w.block()) : kernels::has_dds(w.block()));
+  const BlockShape block = cut ? w.refinement().pattern().block() : w.block();
   if (w.ragged()) text += "blocks reach behind w's edge: activations are copied with zeros behind theirs\n";
   if (token_kernels) {
-    if (!kernels::has_token_major(w.block())) {
+    if (cut) {
       const BsrPattern& fine = w.refinement().pattern();
       text += fmt::format("blocks are cut into {} of {} x {}, which is how kernels take them\n",
                           fine.block_count(), fine.block().rows, fine.block().columns);
@@ -120,7 +121,7 @@ std::string Plan<T>::explain(double peak) const {
   if (options_.product == Product::kGradWeight) {
     text +=
         fmt::format("{} tokens at a time; threads share ranges of block columns with equally many blocks\n",
-                    std::min<std::int64_t>(kernels::sdd_chunk(side), options_.samples));
+                    std::min<std::int64_t>(kernels::sdd_chunk(block.rows), options_.samples));
     return text;
   }
   if (row_major) {
@@ -132,7 +133,7 @@ std::string Plan<T>::explain(double peak) const {
   if (thread_count() > 1) {
     const std::int64_t groups = options_.product == Product::kForward ? w.block_rows() : w.block_columns();
     const Schedule parts = row_major ? dsd_parts(schedule_, options_.samples, groups, thread_count())
-                                     : dds_parts(schedule_, side, options_.samples, groups, thread_count());
+                                     : dds_parts(schedule_, block, options_.samples, groups, thread_count());
     text += fmt::format("threads share {} of {}, {} of {} with equally many blocks\n",
                         count_text(parts.activation_parts, "part"), row_major ? "columns" : "tokens",
                         count_text(parts.group_parts, "part"), "block rows");

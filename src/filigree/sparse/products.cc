@@ -32,7 +32,7 @@ const T* transposed_values(const BsrPattern& w, const GroupedBlocks& blocks, con
 
 // Fills in tokens, groups and scratch of `whole` (all tokens and groups) for each task, and runs it.
 template <typename T>
-void run_dds(kernels::DdsTask<T> whole, int block, const Schedule& schedule,
+void run_dds(kernels::DdsTask<T> whole, BlockShape block, const Schedule& schedule,
              dense::Activation activation = dense::Activation::kNone) {
   const kernels::DdsKernel<T> kernel = kernels::dds_kernel<T>(block);
   const std::int64_t step = kernels::whole_tiles(block);
@@ -55,12 +55,13 @@ void run_dds(kernels::DdsTask<T> whole, int block, const Schedule& schedule,
     task.y += first * task.y_stride;
     task.first_group = group_bound(task.blocks, groups, part, parts.group_parts);
     task.last_group = group_bound(task.blocks, groups, part + 1, parts.group_parts);
-    task.scratch = scratch<Scratch::kKernel, T>(kernels::dds_scratch(block, task.x_columns));
+    const std::int64_t outputs = (task.last_group - task.first_group) * block.rows;
+    task.scratch = scratch<Scratch::kKernel, T>(kernels::dds_scratch(block, task.x_columns, outputs));
     kernel(task);
     if (activate == nullptr) return;
-    const std::int64_t first_output = task.first_group * block;
+    const std::int64_t first_output = task.first_group * block.rows;
     for (std::int64_t t = 0; t < task.tokens; ++t) {
-      activate(task.y + t * task.y_stride + first_output, task.last_group * block - first_output);
+      activate(task.y + t * task.y_stride + first_output, outputs);
     }
   });
 }
@@ -87,14 +88,14 @@ void dds_transposed_by_kernel(ConstView<T> x, const BsrPattern& w, const T* valu
     whole_y.finish();
     return;
   }
-  if (!kernels::has_token_major(w.block())) {
+  if (!kernels::has_dds(w.block())) {
     const Refinement& fine = w.refinement();
     dds_transposed<T>(x, fine.pattern(), refined_values(fine, values), bias, y, accumulate, activation,
                       schedule);
     return;
   }
   const GroupedBlocks blocks = blocks_by_row(w);
-  const bool transpose = kernels::value_order(w.block().rows) == kernels::ValueOrder::kByInput;
+  const bool transpose = kernels::value_order(w.block()) == kernels::ValueOrder::kByInput;
   run_dds<T>({.x = x.data,
               .x_stride = x.stride,
               .x_columns = x.columns,
@@ -106,10 +107,11 @@ void dds_transposed_by_kernel(ConstView<T> x, const BsrPattern& w, const T* valu
               .first_group = 0,
               .last_group = w.block_rows(),
               .values = transpose ? transposed_values<T>(w, blocks, values) : values,
+              .transposed = false,
               .bias = bias,
               .accumulate = accumulate,
               .scratch = nullptr},
-             w.block().rows, schedule, activation);
+             w.block(), schedule, activation);
 }
 
 template <typename T>
@@ -123,13 +125,13 @@ void dds_by_kernel(ConstView<T> dy, const BsrPattern& w, const T* values, Matrix
     whole_dx.finish();
     return;
   }
-  if (!kernels::has_token_major(w.block())) {
+  if (!kernels::has_dds(w.block())) {
     const Refinement& fine = w.refinement();
     dds<T>(dy, fine.pattern(), refined_values(fine, values), dx, accumulate, schedule);
     return;
   }
   GroupedBlocks blocks = blocks_by_column(w);
-  if (kernels::value_order(w.block().rows) == kernels::ValueOrder::kByOutput) {
+  if (kernels::value_order(w.block()) == kernels::ValueOrder::kByOutput) {
     values = transposed_values<T>(w, blocks, values);
     blocks.positions = nullptr;
   }
@@ -144,10 +146,11 @@ void dds_by_kernel(ConstView<T> dy, const BsrPattern& w, const T* values, Matrix
               .first_group = 0,
               .last_group = w.block_columns(),
               .values = values,
+              .transposed = true,
               .bias = nullptr,
               .accumulate = accumulate,
               .scratch = nullptr},
-             w.block().rows, schedule);
+             w.block().transposed(), schedule);
 }
 
 }  // namespace

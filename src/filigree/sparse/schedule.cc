@@ -24,7 +24,7 @@ Schedule dsd_parts(const Schedule& schedule, std::int64_t columns, std::int64_t 
   return parts;
 }
 
-Schedule dds_parts(const Schedule& schedule, int block, std::int64_t tokens, std::int64_t groups,
+Schedule dds_parts(const Schedule& schedule, BlockShape block, std::int64_t tokens, std::int64_t groups,
                    int threads) {
   const std::int64_t by_rule = threads == 1 ? 1 : std::int64_t{8} * threads;
   const std::int64_t wanted = schedule.activation_parts > 0 ? schedule.activation_parts : by_rule;

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 
+#include "filigree/sparse/block_shape.h"
+
 namespace filigree::sparse {
 
 struct Schedule {
@@ -22,7 +24,7 @@ struct Schedule {
 // that, also parts of the groups.
 Schedule dsd_parts(const Schedule& schedule, std::int64_t columns, std::int64_t groups, int threads);
 // Parts of the tokens are whole tiles, several for each thread; where there are too few, parts of the groups.
-Schedule dds_parts(const Schedule& schedule, int block, std::int64_t tokens, std::int64_t groups,
+Schedule dds_parts(const Schedule& schedule, BlockShape block, std::int64_t tokens, std::int64_t groups,
                    int threads);
 
 }  // namespace filigree::sparse

@@ -32,7 +32,7 @@ void run_sdd(const kernels::SddSide<T>& dy, const kernels::SddSide<T>& x, std::i
     if (!accumulate) std::fill_n(gradient, w.value_count(), T{0});
     return;
   }
-  if (!kernels::has_token_major(w.block())) {
+  if (!kernels::has_sdd(w.block())) {
     const Refinement& fine = w.refinement();
     T* const fine_gradient = scratch<Scratch::kFineValues, T>(w.value_capacity());
     run_sdd<T>(dy, x, tokens, fine.pattern(), fine_gradient, false);

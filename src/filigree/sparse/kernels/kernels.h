@@ -68,9 +68,11 @@ struct DdsTask {
   std::int64_t last_group;
   // Blocks are stored as the kernel wants them: see ValueOrder.
   const T* values;
+  // Of ValueOrder::kStored: block values are [input][output] in place of [output][input].
+  bool transposed;
   const T* bias;
   bool accumulate;
-  // dds_scratch(block, x_columns) elements, aligned to 64 bytes.
+  // dds_scratch(block, x_columns, outputs) elements, aligned to 64 bytes.
   T* scratch;
 };
 
@@ -144,11 +146,12 @@ struct SddTask {
   std::int32_t* bounds;
 };
 
-// How dds kernels want a block's b x b values: [input][output] to make vectors of outputs, or
-// [output][input] to make vectors of inputs.
-enum class ValueOrder { kByInput, kByOutput };
-constexpr ValueOrder value_order(int block) {
-  return block >= 8 ? ValueOrder::kByInput : ValueOrder::kByOutput;
+// How dds kernels want a block's values: [input][output] to make vectors of outputs, [output][input] to make
+// vectors of inputs, or as they are.
+enum class ValueOrder { kByInput, kByOutput, kStored };
+constexpr ValueOrder value_order(BlockShape block) {
+  if (!block.square() || block == 2) return ValueOrder::kStored;
+  return block.rows >= 8 ? ValueOrder::kByInput : ValueOrder::kByOutput;
 }
 
 template <typename T>
@@ -158,19 +161,16 @@ using DsdKernel = void (*)(const DsdTask<T>&);
 template <typename T>
 using SddKernel = void (*)(const SddTask<T>&);
 
-// Whether dds and sdd have kernels for a block: they take its side. dsd has them for all.
-constexpr bool has_token_major(BlockShape block) {
-  return block.square() && (block == 1 || (block.rows >= 4 && block.rows <= 16));
-}
+// Whether dds and sdd have kernels for a block; those of sdd take its side. dsd has them for all.
+constexpr bool has_dds(BlockShape block) { return block.rows <= 16 && block.columns <= 16; }
+constexpr bool has_sdd(BlockShape block) { return block.square() && has_dds(block) && block != 2; }
 
 // Tokens per tile that a dds kernel copies at once: at most this many.
-constexpr std::int64_t max_tile_tokens(int block) { return block == 1 ? 64 : 16; }
-// Tasks of a multiple of this many tokens leave no part of a tile, on any instruction set.
-constexpr std::int64_t whole_tiles(int block) { return block == 1 ? 64 : 48; }
-// Two tiles of x for blocks of 8 and 16; one for 1 and 4, and a tile of 16 outputs.
-constexpr std::int64_t dds_scratch(int block, std::int64_t x_columns) {
-  return max_tile_tokens(block) * (block >= 8 ? 2 * x_columns : x_columns + 16);
+constexpr std::int64_t max_tile_tokens(BlockShape block) {
+  return block == 1 || value_order(block) == ValueOrder::kStored ? 64 : 16;
 }
+// Tasks of a multiple of this many tokens leave no part of a tile, on any instruction set.
+constexpr std::int64_t whole_tiles(BlockShape block) { return max_tile_tokens(block) == 64 ? 64 : 48; }
 
 // Tasks of dsd begin at whole vectors, on any instruction set.
 constexpr std::int64_t kColumnStep = 16;
@@ -187,6 +187,16 @@ constexpr std::int64_t dsd_scratch(BlockShape block, std::int64_t x_rows, std::i
   return x_rows * std::min(kPanelColumns, (columns + kColumnStep - 1) / kColumnStep * kColumnStep);
 }
 
+// Two tiles of x for blocks of 8 and 16; one for 1 and 4, and a tile of 16 outputs; for others tiles of x and
+// of all outputs, and what dsd needs.
+constexpr std::int64_t dds_scratch(BlockShape block, std::int64_t x_columns, std::int64_t outputs) {
+  const std::int64_t tile = max_tile_tokens(block);
+  if (value_order(block) == ValueOrder::kStored) {
+    return tile * (x_columns + outputs) + dsd_scratch(block, x_columns, tile);
+  }
+  return tile * (block.rows >= 8 ? 2 * x_columns : x_columns + 16);
+}
+
 // Tokens that an sdd kernel copies at a time: few enough that what is copied next fits into L2 as well, and
 // for small blocks, whose sums are not in registers for long, more.
 constexpr std::int64_t sdd_chunk(int block) { return block >= 8 ? 64 : 128; }
@@ -199,7 +209,7 @@ constexpr std::int64_t sdd_scratch(int block, std::int64_t columns, std::int64_t
 
 // The kernels for the instruction set in use.
 template <typename T>
-DdsKernel<T> dds_kernel(int block);
+DdsKernel<T> dds_kernel(BlockShape block);
 template <typename T>
 DsdKernel<T> dsd_kernel(BlockShape block, std::int64_t columns);
 template <typename T>
@@ -208,7 +218,7 @@ SddKernel<T> sdd_kernel(int block);
 // The parts of the table. Plain loops serve double where nothing below does, and both where no instruction
 // set is known.
 template <typename T>
-DdsKernel<T> plain_dds(int block);
+DdsKernel<T> plain_dds(BlockShape block);
 template <typename T>
 DsdKernel<T> plain_dsd(BlockShape block);
 template <typename T>
@@ -218,6 +228,8 @@ DdsKernel<float> wide_dds(int block);
 SddKernel<float> wide_sdd(int block);
 // Blocks of 1 and 4: vectors hold tokens, times a block's inputs.
 DdsKernel<float> narrow_dds(int block);
+// Blocks of 2, and those that are not square: by way of dsd.
+DdsKernel<float> panel_dds(BlockShape block);
 SddKernel<float> narrow_sdd(int block);
 
 // Blocks of 2 and more, and of 1: vectors hold columns. The narrow ones have 8 lanes; they give the same

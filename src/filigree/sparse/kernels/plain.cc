@@ -4,28 +4,29 @@
 namespace filigree::sparse::kernels {
 namespace {
 
-template <typename T, int kBlock>
+template <typename T, int kOut, int kIn>
 void dds(const DdsTask<T>& task) {
-  constexpr bool kByInput = value_order(kBlock) == ValueOrder::kByInput;
-  // For blocks of 1 both are 1: no two branches that differ.
-  constexpr int kPerInput = kByInput ? kBlock : 1;   // NOLINT(bugprone-branch-clone)
-  constexpr int kPerOutput = kByInput ? 1 : kBlock;  // NOLINT(bugprone-branch-clone)
+  constexpr ValueOrder kOrder = value_order({kOut, kIn});
+  const bool by_input = kOrder == ValueOrder::kByInput || (kOrder == ValueOrder::kStored && task.transposed);
+  // For blocks of 1 both are 1.
+  const int per_input = by_input ? kOut : 1;
+  const int per_output = by_input ? 1 : kIn;
   for (std::int64_t t = 0; t < task.tokens; ++t) {
     const T* x = task.x + t * task.x_stride;
     for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
-      T* y = task.y + t * task.y_stride + g * kBlock;
-      T sum[kBlock];
-      for (int o = 0; o < kBlock; ++o) {
-        sum[o] = (task.accumulate ? y[o] : T{0}) + (task.bias != nullptr ? task.bias[g * kBlock + o] : T{0});
+      T* y = task.y + t * task.y_stride + g * kOut;
+      T sum[kOut];
+      for (int o = 0; o < kOut; ++o) {
+        sum[o] = (task.accumulate ? y[o] : T{0}) + (task.bias != nullptr ? task.bias[g * kOut + o] : T{0});
       }
       for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
-        const T* w = task.values + task.blocks.position(q) * kBlock * kBlock;
-        const T* x_block = x + std::int64_t{task.blocks.others[q]} * kBlock;
-        for (int i = 0; i < kBlock; ++i) {
-          for (int o = 0; o < kBlock; ++o) sum[o] += x_block[i] * w[i * kPerInput + o * kPerOutput];
+        const T* w = task.values + task.blocks.position(q) * kOut * kIn;
+        const T* x_block = x + std::int64_t{task.blocks.others[q]} * kIn;
+        for (int i = 0; i < kIn; ++i) {
+          for (int o = 0; o < kOut; ++o) sum[o] += x_block[i] * w[i * per_input + o * per_output];
         }
       }
-      for (int o = 0; o < kBlock; ++o) y[o] = sum[o];
+      for (int o = 0; o < kOut; ++o) y[o] = sum[o];
     }
   }
 }
@@ -76,12 +77,17 @@ void sdd(const SddTask<T>& task) {
 }  // namespace
 
 template <typename T>
-DdsKernel<T> plain_dds(int block) {
-  switch (block) {
-    case 1: return dds<T, 1>;
-    case 4: return dds<T, 4>;
-    case 8: return dds<T, 8>;
-    default: return dds<T, 16>;
+DdsKernel<T> plain_dds(BlockShape block) {
+  if (block == BlockShape(1, 16)) return dds<T, 1, 16>;
+  if (block == BlockShape(16, 1)) return dds<T, 16, 1>;
+  if (block == BlockShape(4, 1)) return dds<T, 4, 1>;
+  if (block == BlockShape(1, 4)) return dds<T, 1, 4>;
+  switch (block.rows) {
+    case 1: return dds<T, 1, 1>;
+    case 2: return dds<T, 2, 2>;
+    case 4: return dds<T, 4, 4>;
+    case 8: return dds<T, 8, 8>;
+    default: return dds<T, 16, 16>;
   }
 }
 
@@ -112,8 +118,8 @@ SddKernel<T> plain_sdd(int block) {
   }
 }
 
-template DdsKernel<float> plain_dds<float>(int);
-template DdsKernel<double> plain_dds<double>(int);
+template DdsKernel<float> plain_dds<float>(BlockShape);
+template DdsKernel<double> plain_dds<double>(BlockShape);
 template DsdKernel<float> plain_dsd<float>(BlockShape);
 template DsdKernel<double> plain_dsd<double>(BlockShape);
 template SddKernel<float> plain_sdd<float>(int);

@@ -4,7 +4,7 @@
 namespace filigree::sparse::kernels {
 
 template <>
-DdsKernel<double> dds_kernel<double>(int block) {
+DdsKernel<double> dds_kernel<double>(BlockShape block) {
   return plain_dds<double>(block);
 }
 template <>
@@ -18,8 +18,9 @@ SddKernel<double> sdd_kernel<double>(int block) {
   return plain_sdd<double>(block);
 }
 template <>
-DdsKernel<float> dds_kernel<float>(int block) {
-  return block >= 8 ? wide_dds(block) : narrow_dds(block);
+DdsKernel<float> dds_kernel<float>(BlockShape block) {
+  if (value_order(block) == ValueOrder::kStored) return panel_dds(block);
+  return block.rows >= 8 ? wide_dds(block.rows) : narrow_dds(block.rows);
 }
 template <>
 DsdKernel<float> dsd_kernel<float>(BlockShape block, std::int64_t columns) {
