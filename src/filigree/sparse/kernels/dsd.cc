@@ -70,6 +70,10 @@ constexpr std::int64_t kAheadInputs = kIn >= 16  ? 0
 template <int kIn>
 constexpr int kUnrolledInputs = kIn < 16 ? kIn : 16;
 
+// Whether a block is work enough to fetch something beside it.
+template <int kOut, int kIn>
+constexpr bool kFetchBesideBlocks = kOut* kIn >= 64;
+
 // What is multiplied at a time: all groups of a task, and a panel of x.
 template <class L>
 struct Part {
@@ -77,6 +81,10 @@ struct Part {
   const typename L::Sum* x;
   // The last block of all groups.
   std::int64_t last_block;
+  // Fetches the panel of x behind this one.
+  RowPrefetcher* next_x;
+  // Fetches the rows of y behind those of a group.
+  RowPrefetcher* next_y;
 };
 
 // Where a panel of y begins, and what its rows are.
@@ -128,6 +136,10 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, 
       const std::int64_t ahead =
           q + kAheadWeights<kValues> < part.last_block ? q + kAheadWeights<kValues> : part.last_block;
       FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + row * kIn);
+    }
+    if constexpr (kFetchBesideBlocks<kOut, kIn>) {
+      part.next_x->step();
+      part.next_y->step_for_writing();
     }
     constexpr std::int64_t kAheadX = kAheadInputs<kIn>;
     if (kAheadX != 0 && row == 0) {
@@ -200,11 +212,11 @@ HWY_INLINE void Group(const Part<L>& part, std::int64_t g, Output<Out> y) {
 // One panel of columns; y begins at its first column. Out: what a group's sums are stored in before an
 // activation takes them.
 template <class L, int kOut, int kIn, int kVectors, bool kTransposed, typename Out>
-void Panel(const Part<L>& part, Output<typename L::Element> y, std::int64_t columns) {
+void Panel(Part<L> part, Output<typename L::Element> y, std::int64_t columns) {
   using Element = typename L::Element;
   constexpr bool kInPlace = std::is_same_v<Out, Element>;
   constexpr std::int64_t kWidth = kVectors * L::kLanes;
-  constexpr std::int64_t kLine = kCacheLine / static_cast<std::int64_t>(sizeof(Element));
+  constexpr std::int64_t kTiles = kOut / kTileRows<kOut, kVectors>;
   HWY_ALIGN Out padded[kOut * kWidth] = {};
   const DsdTask<Element>& task = part.task;
   const auto activate = [&](Out* rows, std::int64_t stride) {
@@ -215,12 +227,14 @@ void Panel(const Part<L>& part, Output<typename L::Element> y, std::int64_t colu
   };
   for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     Element* const rows = y.data + g * kOut * y.stride;
-    if (g + 1 < task.last_group) {
-      for (std::int64_t r = kOut; r < 2 * kOut; ++r) {
-        FILIGREE_UNROLL for (std::int64_t c = 0; c < kWidth; c += kLine) {
-          __builtin_prefetch(rows + r * y.stride + c, 1, 3);
-        }
-      }
+    const std::int64_t blocks = task.blocks.offsets[g + 1] - task.blocks.offsets[g];
+    const std::int64_t next_rows = g + 1 < task.last_group ? kOut : 0;
+    RowPrefetcher next_y(rows + kOut * y.stride, y.stride, columns, next_rows,
+                         kFetchBesideBlocks<kOut, kIn> ? blocks * kTiles : 1);
+    part.next_y = &next_y;
+    if constexpr (!kFetchBesideBlocks<kOut, kIn>) {
+      part.next_x->step();
+      next_y.step_for_writing();
     }
     if constexpr (kInPlace) {
       if (columns == kWidth) {
@@ -266,14 +280,22 @@ void Dsd(const DsdTask<typename L::Element>& task) {
                       PanelVectors(task.panel_columns, placed ? kMost : kPanelVectors<kOut>, L::kLanes),
                       L::kLanes);
   auto* const copy = reinterpret_cast<Sum*>(task.scratch);
-  const Part<L> part{task, placed ? reinterpret_cast<const Sum*>(task.x) : copy,
-                     task.blocks.offsets[task.last_group] - 1};
+  const Sum* const x = placed ? reinterpret_cast<const Sum*>(task.x) : copy;
+  const std::int64_t begin = task.blocks.offsets[task.first_group];
+  const std::int64_t end = task.blocks.offsets[task.last_group];
+  const std::int64_t steps = kFetchBesideBlocks<kOut, kIn>
+                                 ? (end - begin) * (kOut / kTileRows<kOut, kPanelVectors<kOut> >)
+                                 : task.last_group - task.first_group;
   for (std::int64_t p = 0; p < panels.count(); ++p) {
     const int vectors = panels.vectors(p);
     const std::int64_t columns = panels.columns(p);
     if (!placed) {
       L::CopyPanel(task.x + panels.first(p), task.x_stride, task.x_rows, columns, vectors, copy);
     }
+    const bool last = p + 1 == panels.count();
+    RowPrefetcher next_x(task.x + panels.first(p + 1), task.x_stride, last ? 0 : panels.columns(p + 1),
+                         last ? 0 : task.x_rows, steps);
+    const Part<L> part{task, x, end - 1, &next_x, nullptr};
     const Output<Element> y{task.y + panels.first(p), task.y_stride};
     if constexpr (!std::is_same_v<Element, Sum>) {
       if (task.activation != nullptr) {

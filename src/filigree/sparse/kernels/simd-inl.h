@@ -41,25 +41,33 @@ using FullVec = hn::Vec<Full>;
 constexpr int kLanes = static_cast<int>(hn::MaxLanes(Full()));
 #endif
 
-// Fetches the rows that are copied next into L2, a few cache lines at a time between other work: copying
-// them later does not wait for memory then, and no burst of misses holds up the work in between.
+// Fetches rows that are needed next, a few cache lines at a time between other work: what needs them does not
+// wait for memory then, and no burst of misses holds up the work in between.
 class RowPrefetcher {
  public:
   // To be called `steps` times.
-  RowPrefetcher(const float* rows, std::int64_t stride, std::int64_t columns, std::int64_t count,
+  template <typename T>
+  RowPrefetcher(const T* rows, std::int64_t stride, std::int64_t columns, std::int64_t count,
                 std::int64_t steps)
       : row_(reinterpret_cast<const char*>(rows)),
-        stride_(stride * static_cast<std::int64_t>(sizeof(float))),
-        row_bytes_(columns * static_cast<std::int64_t>(sizeof(float))) {
+        stride_(stride * static_cast<std::int64_t>(sizeof(T))),
+        row_bytes_(columns * static_cast<std::int64_t>(sizeof(T))) {
     lines_ = count * ((row_bytes_ + kCacheLine - 1) / kCacheLine);
     lines_per_step_ = lines_ / (steps > 0 ? steps : 1) + 1;
   }
 
-  HWY_INLINE void step() {
+  // Into L2.
+  HWY_INLINE void step() { Step<0, 2>(); }
+  // Into L1, to be written.
+  HWY_INLINE void step_for_writing() { Step<1, 3>(); }
+
+ private:
+  template <int kForWriting, int kLevel>
+  HWY_INLINE void Step() {
     std::int64_t left = lines_per_step_ < lines_ ? lines_per_step_ : lines_;
     lines_ -= left;
     for (; left > 0; --left) {
-      __builtin_prefetch(row_ + at_, 0, 2);
+      __builtin_prefetch(row_ + at_, kForWriting, kLevel);
       at_ += kCacheLine;
       if (at_ >= row_bytes_) {
         at_ = 0;
@@ -68,7 +76,6 @@ class RowPrefetcher {
     }
   }
 
- private:
   const char* row_;
   std::int64_t stride_;
   std::int64_t row_bytes_;
