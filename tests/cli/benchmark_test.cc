@@ -51,6 +51,19 @@ TEST(SparseBench, PrintsALineOfJsonForEachCell) {
   }
 }
 
+TEST(SparseBench, TakesEveryType) {
+  for (const char* type : {"float32", "float64", "float16", "bfloat16", "float8-e4m3", "float8-e5m2"}) {
+    const Outcome outcome =
+        run_program({FILIGREE_PROGRAM, "sparse", "bench", "--m", "32", "--n", "16", "--density", "1/4",
+                     "--dtype", type, "--pairs", "1", "--cold", "--threads", "1", "--json"});
+    ASSERT_EQ(outcome.code, 0) << outcome.err;
+    const auto line = nlohmann::json::parse(outcome.out);
+    EXPECT_EQ(line["dtype"], type);
+    EXPECT_EQ(line["caches"], "cold");
+    EXPECT_GT(line["gflops_dense"], 0.0);
+  }
+}
+
 // Lists of any option give a grid; what ran is named.
 TEST(SparseBench, RunsStaticDynamicAndDense) {
   const Outcome outcome =

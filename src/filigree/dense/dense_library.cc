@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "filigree/base/parallel.h"
 #include "filigree/dense/onednn_matmul.h"
@@ -10,9 +11,10 @@
 namespace filigree::dense {
 namespace {
 
-void openblas(Transpose transpose_a, Transpose transpose_b, MatrixView<const float> a,
-              MatrixView<const float> b, MatrixView<float> c) {
-  gemm<float>(transpose_a, transpose_b, 1.0F, a, b, 0.0F, c);
+template <typename T>
+void openblas(Transpose transpose_a, Transpose transpose_b, MatrixView<const T> a, MatrixView<const T> b,
+              MatrixView<T> c) {
+  gemm<T>(transpose_a, transpose_b, T{1}, a, b, T{0}, c);
 }
 
 // Functions of a library that is installed, or nullptr. The native interfaces, because the names of BLAS's
@@ -39,37 +41,44 @@ void onednn(Transpose transpose_a, Transpose transpose_b, MatrixView<const float
                  b.data, b.stride, 0.0F, c.data, c.stride);
 }
 
-// bli_sgemm of BLIS's typed interface: strides between rows and between columns; trans_t 0 is "as it is".
-using BlisSgemm = void (*)(int, int, std::int64_t, std::int64_t, std::int64_t, const float*, const float*,
-                           std::int64_t, std::int64_t, const float*, std::int64_t, std::int64_t, const float*,
-                           float*, std::int64_t, std::int64_t);
-BlisSgemm blis_sgemm() {
-  static const auto function = load<BlisSgemm>("libblis.so.4", "bli_sgemm");
+// bli_sgemm and bli_dgemm of BLIS's typed interface: strides between rows and between columns; trans_t 0 is
+// "as it is".
+template <typename T>
+using BlisGemm = void (*)(int, int, std::int64_t, std::int64_t, std::int64_t, const T*, const T*,
+                          std::int64_t, std::int64_t, const T*, std::int64_t, std::int64_t, const T*, T*,
+                          std::int64_t, std::int64_t);
+template <typename T>
+BlisGemm<T> blis_gemm() {
+  static const auto function =
+      load<BlisGemm<T>>("libblis.so.4", std::is_same_v<T, double> ? "bli_dgemm" : "bli_sgemm");
   return function;
 }
 
-void blis(Transpose transpose_a, Transpose transpose_b, MatrixView<const float> a, MatrixView<const float> b,
-          MatrixView<float> c) {
+template <typename T>
+void blis(Transpose transpose_a, Transpose transpose_b, MatrixView<const T> a, MatrixView<const T> b,
+          MatrixView<T> c) {
   const bool swap_a = transpose_a == Transpose::kYes;
   const bool swap_b = transpose_b == Transpose::kYes;
-  const float one = 1;
-  const float zero = 0;
-  blis_sgemm()(0, 0, c.rows, c.columns, swap_a ? a.rows : a.columns, &one, a.data, swap_a ? 1 : a.stride,
-               swap_a ? a.stride : 1, b.data, swap_b ? 1 : b.stride, swap_b ? b.stride : 1, &zero, c.data,
-               c.stride, 1);
+  const T one = 1;
+  const T zero = 0;
+  blis_gemm<T>()(0, 0, c.rows, c.columns, swap_a ? a.rows : a.columns, &one, a.data, swap_a ? 1 : a.stride,
+                 swap_a ? a.stride : 1, b.data, swap_b ? 1 : b.stride, swap_b ? b.stride : 1, &zero, c.data,
+                 c.stride, 1);
 }
 
 }  // namespace
 
 std::vector<DenseLibrary> dense_libraries() {
-  std::vector<DenseLibrary> libraries{{"OpenBLAS", openblas}};
+  std::vector<DenseLibrary> libraries{
+      {.name = "OpenBLAS", .floats = openblas<float>, .doubles = openblas<double>}};
   if (onednn_sgemm() != nullptr) {
-    libraries.push_back({"oneDNN", onednn, has_onednn_matmul() ? onednn_matmul : nullptr});
+    libraries.push_back(
+        {.name = "oneDNN", .floats = onednn, .bfloats = has_onednn_matmul() ? onednn_matmul : nullptr});
   }
-  if (blis_sgemm() != nullptr) {
+  if (blis_gemm<float>() != nullptr && blis_gemm<double>() != nullptr) {
     const auto set_threads = load<void (*)(std::int64_t)>("libblis.so.4", "bli_thread_set_num_threads");
     if (set_threads != nullptr) set_threads(thread_count());
-    libraries.push_back({"BLIS", blis});
+    libraries.push_back({.name = "BLIS", .floats = blis<float>, .doubles = blis<double>});
   }
   return libraries;
 }

@@ -20,12 +20,15 @@ struct DenseLibrary {
   std::string name;  // "OpenBLAS", "oneDNN", "BLIS"
   DenseProduct<float> floats = nullptr;
   // nullptr where the library has none.
+  DenseProduct<double> doubles = nullptr;
   DenseProduct<BFloat16> bfloats = nullptr;
 
   template <typename T>
   DenseProduct<T> product() const {
     if constexpr (std::is_same_v<T, BFloat16>) {
       return bfloats;
+    } else if constexpr (std::is_same_v<T, double>) {
+      return doubles;
     } else {
       return floats;
     }

@@ -10,6 +10,15 @@
 namespace filigree::dense {
 namespace {
 
+template <typename T>
+double as_double(T value) {
+  return static_cast<double>(value);
+}
+template <>
+double as_double(BFloat16 value) {
+  return static_cast<float>(value);
+}
+
 // Each library that is installed, in each of the transpositions that benchmarks ask for.
 template <typename T>
 void check(const DenseLibrary& library) {
@@ -33,12 +42,13 @@ void check(const DenseLibrary& library) {
         for (std::int64_t j = 0; j < kN; ++j) {
           double sum = 0;
           for (std::int64_t p = 0; p < kK; ++p) {
-            sum += double{static_cast<float>(swap_a ? a_view(p, i) : a_view(i, p))} *
-                   double{static_cast<float>(swap_b ? b_view(j, p) : b_view(p, j))};
+            sum += as_double(swap_a ? a_view(p, i) : a_view(i, p)) *
+                   as_double(swap_b ? b_view(j, p) : b_view(p, j));
           }
-          const double tolerance = sizeof(T) == 2 ? std::abs(sum) / 256 + 1e-5 : 1e-5;
-          EXPECT_NEAR(static_cast<float>(c[i * kN + j]), sum, tolerance)
-              << library.name << " " << i << " " << j;
+          const double tolerance = sizeof(T) == 2   ? std::abs(sum) / 256 + 1e-5
+                                   : sizeof(T) == 4 ? 1e-5
+                                                    : 1e-13;
+          EXPECT_NEAR(as_double(c[i * kN + j]), sum, tolerance) << library.name << " " << i << " " << j;
         }
       }
     }
@@ -50,6 +60,7 @@ TEST(DenseLibraries, AgreeWithPlainLoops) {
   ASSERT_EQ(libraries.front().name, "OpenBLAS");
   for (const DenseLibrary& library : libraries) {
     check<float>(library);
+    if (library.doubles != nullptr) check<double>(library);
     if (library.bfloats != nullptr) check<BFloat16>(library);
   }
 }

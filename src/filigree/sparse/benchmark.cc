@@ -37,11 +37,10 @@ struct Contender {
   std::vector<double> seconds = {};
 
   // Brings pages and caches in, and finds how often a turn repeats the product.
-  void warm_up() {
-    constexpr double kLeastSeconds = 1e-3;
+  void warm_up(double turn_seconds) {
     product();
     const double once = seconds_of(product, 1);
-    repetitions = static_cast<int>(std::clamp(std::ceil(kLeastSeconds / std::max(once, 1e-9)), 1.0, 1e4));
+    repetitions = static_cast<int>(std::clamp(std::ceil(turn_seconds / std::max(once, 1e-9)), 1.0, 1e5));
   }
   void take_turn() { seconds.push_back(seconds_of(product, repetitions)); }
 };
@@ -211,7 +210,7 @@ class Problem {
 
 template <typename T, typename D>
 BenchmarkResult measure_types(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
-                              int pairs, std::uint64_t seed) {
+                              const BenchmarkTiming& timing, std::uint64_t seed) {
   Philox random(seed, Purpose::kTest);
   Problem<T, D> problem(cell, random);
   std::vector<Contender> contenders;
@@ -224,8 +223,8 @@ BenchmarkResult measure_types(const BenchmarkCell& cell, const std::vector<dense
   if (cell.mode != BenchmarkMode::kDense) {
     contenders.push_back({"planned", [&] { problem.planned_product(); }});
   }
-  for (Contender& contender : contenders) contender.warm_up();
-  for (int pair = 0; pair < pairs; ++pair) {
+  for (Contender& contender : contenders) contender.warm_up(timing.turn_seconds);
+  for (int pair = 0; pair < timing.pairs; ++pair) {
     // The order turns: none always finds the same other's data in the caches.
     for (std::size_t i = 0; i < contenders.size(); ++i) {
       contenders[(i + static_cast<std::size_t>(pair)) % contenders.size()].take_turn();
@@ -263,12 +262,12 @@ BenchmarkResult measure_types(const BenchmarkCell& cell, const std::vector<dense
 // Beside dense products of BF16, where there are any.
 template <typename T>
 BenchmarkResult measure_half(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
-                             int pairs, std::uint64_t seed) {
+                             const BenchmarkTiming& timing, std::uint64_t seed) {
   const bool has_bf16 =
       std::any_of(libraries.begin(), libraries.end(),
                   [](const dense::DenseLibrary& library) { return library.product<BFloat16>() != nullptr; });
-  return has_bf16 ? measure_types<T, BFloat16>(cell, libraries, pairs, seed)
-                  : measure_types<T, float>(cell, libraries, pairs, seed);
+  return has_bf16 ? measure_types<T, BFloat16>(cell, libraries, timing, seed)
+                  : measure_types<T, float>(cell, libraries, timing, seed);
 }
 
 }  // namespace
@@ -284,16 +283,17 @@ void check_cell(const BenchmarkCell& cell) {
 }
 
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
-                        int pairs, std::uint64_t seed) {
+                        const BenchmarkTiming& timing, std::uint64_t seed) {
   check_cell(cell);
   switch (cell.type) {
-    case BenchmarkType::kFloat16: return measure_types<Float16, float>(cell, libraries, pairs, seed);
-    case BenchmarkType::kBFloat16: return measure_half<BFloat16>(cell, libraries, pairs, seed);
-    case BenchmarkType::kFloat8E4M3: return measure_half<Float8E4M3>(cell, libraries, pairs, seed);
-    case BenchmarkType::kFloat8E5M2: return measure_half<Float8E5M2>(cell, libraries, pairs, seed);
+    case BenchmarkType::kFloat64: return measure_types<double, double>(cell, libraries, timing, seed);
+    case BenchmarkType::kFloat16: return measure_types<Float16, float>(cell, libraries, timing, seed);
+    case BenchmarkType::kBFloat16: return measure_half<BFloat16>(cell, libraries, timing, seed);
+    case BenchmarkType::kFloat8E4M3: return measure_half<Float8E4M3>(cell, libraries, timing, seed);
+    case BenchmarkType::kFloat8E5M2: return measure_half<Float8E5M2>(cell, libraries, timing, seed);
     case BenchmarkType::kFloat32: break;
   }
-  return measure_types<float, float>(cell, libraries, pairs, seed);
+  return measure_types<float, float>(cell, libraries, timing, seed);
 }
 
 }  // namespace filigree::sparse

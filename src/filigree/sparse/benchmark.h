@@ -13,16 +13,15 @@
 namespace filigree::sparse {
 
 // What weights and activations are stored in.
-enum class BenchmarkType { kFloat32, kFloat16, kBFloat16, kFloat8E4M3, kFloat8E5M2 };
+enum class BenchmarkType { kFloat32, kFloat64, kFloat16, kBFloat16, kFloat8E4M3, kFloat8E5M2 };
 struct BenchmarkTypeName {
   BenchmarkType type;
   std::string_view name;
 };
-inline constexpr BenchmarkTypeName kBenchmarkTypes[] = {{BenchmarkType::kFloat32, "float32"},
-                                                        {BenchmarkType::kFloat16, "float16"},
-                                                        {BenchmarkType::kBFloat16, "bfloat16"},
-                                                        {BenchmarkType::kFloat8E4M3, "float8-e4m3"},
-                                                        {BenchmarkType::kFloat8E5M2, "float8-e5m2"}};
+inline constexpr BenchmarkTypeName kBenchmarkTypes[] = {
+    {BenchmarkType::kFloat32, "float32"},        {BenchmarkType::kFloat64, "float64"},
+    {BenchmarkType::kFloat16, "float16"},        {BenchmarkType::kBFloat16, "bfloat16"},
+    {BenchmarkType::kFloat8E4M3, "float8-e4m3"}, {BenchmarkType::kFloat8E5M2, "float8-e5m2"}};
 
 // A pattern that is known beforehand, one that is encoded into room set aside, or the dense product alone.
 enum class BenchmarkMode { kStatic, kDynamic, kDense };
@@ -72,11 +71,18 @@ struct BenchmarkResult {
 // that has no room for its blocks.
 void check_cell(const BenchmarkCell& cell);
 
-// Times `pairs` interleaved pairs, each of one planned product and one of every dense library, on the threads
-// of base/parallel.h. A call shorter than a millisecond is repeated within its turn.
+struct BenchmarkTiming {
+  // Interleaved pairs, each of a turn of the planned product and one of every dense library.
+  int pairs = 15;
+  // A turn repeats its product for so long at least: what the others left in the caches has little weight
+  // then. 0: it runs once, with what they left.
+  double turn_seconds = 0.01;
+};
+
+// Times a planned product and that of every dense library, on the threads of base/parallel.h.
 // Dense products of bfloat16 and float8 are of BF16 where a library has it, and of FP32 elsewhere; those of
 // float16 are of FP32: oneDNN 2.6 (Debian 12) has no product of FP16 on CPUs. Errors: as check_cell().
 BenchmarkResult measure(const BenchmarkCell& cell, const std::vector<dense::DenseLibrary>& libraries,
-                        int pairs, std::uint64_t seed);
+                        const BenchmarkTiming& timing, std::uint64_t seed);
 
 }  // namespace filigree::sparse

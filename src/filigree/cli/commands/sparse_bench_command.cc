@@ -43,7 +43,8 @@ struct Settings {
   std::vector<std::string> mode{"static"};
   bool fallback = true;
   bool measure = false;
-  int pairs = 15;
+  int pairs = sparse::BenchmarkTiming().pairs;
+  bool cold = false;
   int threads = 0;
   std::uint64_t seed = 1;
   bool json = false;
@@ -75,6 +76,9 @@ void describe(run::Options& options, Settings& settings) {
   options.add("measure", &settings.measure, "plan by timing in place of the cost model");
   options.section("run", "This run");
   options.add("pairs", &settings.pairs, "interleaved timings of each product").range(1, 100000);
+  options.add("cold", &settings.cold,
+              "run each product once in its turn, with what the others left in the caches (--no-cold: for "
+              "10 ms at least)");
   options.add("threads", &settings.threads, "of both sides; 0 means all cores").range(0, 4096);
   options.add("seed", &settings.seed, "of patterns and values");
   options.add("json", &settings.json, "print a line of JSON for each cell").transient();
@@ -166,6 +170,8 @@ std::string executed(const BenchmarkResult& result) {
   return result.execution == sparse::Execution::kDense ? "dense" : "sparse";
 }
 
+std::string_view caches(const Settings& settings) { return settings.cold ? "cold" : "warm"; }
+
 void print_json(const BenchmarkCell& cell, const Settings& settings, const BenchmarkResult& result,
                 double peak) {
   const nlohmann::ordered_json line = {
@@ -181,6 +187,7 @@ void print_json(const BenchmarkCell& cell, const Settings& settings, const Bench
       {"block", block_json(cell.block)},
       {"density", result.density},
       {"threads", thread_count()},
+      {"caches", caches(settings)},
       {"seconds", result.seconds},
       {"plan_seconds", result.plan_seconds},
       {"gflops_nonzero", result.nonzero_rate},
@@ -225,20 +232,22 @@ int sparse_bench(const std::vector<std::string>& arguments) {
   watch_for_interrupt();
   const std::vector<dense::DenseLibrary> libraries = dense::dense_libraries();
   const double peak = dense::fma_peak_gflops();
+  sparse::BenchmarkTiming timing{.pairs = settings.pairs};
+  if (settings.cold) timing.turn_seconds = 0;
   if (!settings.json) {
     std::string names;
     for (const auto& library : libraries) names += (names.empty() ? "" : ", ") + library.name;
     fmt::print(
         "{}, {}, {} thread(s), FMA peak {:.1f} GFLOP/s; dense: the best of {}; medians of {} interleaved "
-        "pairs\n",
-        cpu_name(), isa_name(chosen_isa()), thread_count(), peak, names, settings.pairs);
+        "pairs, {} caches\n",
+        cpu_name(), isa_name(chosen_isa()), thread_count(), peak, names, settings.pairs, caches(settings));
   }
   Progress progress("benchmark", cells.size(), "cells");
   for (std::size_t i = 0; i < cells.size(); ++i) {
     if (interrupted()) {
       throw Error(fmt::format("stopped after {} of {} cells", i, cells.size()), ExitCode::kInterrupted);
     }
-    const BenchmarkResult result = sparse::measure(cells[i], libraries, settings.pairs, settings.seed);
+    const BenchmarkResult result = sparse::measure(cells[i], libraries, timing, settings.seed);
     progress.finish();
     if (settings.json) {
       print_json(cells[i], settings, result, peak);
