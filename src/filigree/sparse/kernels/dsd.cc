@@ -59,7 +59,7 @@ constexpr std::int64_t kChunkBytes = 8192;
 // How many blocks ahead weights are fetched into L1, and rows of x, which the hardware finds by itself where
 // a block has many.
 template <int kValues>
-constexpr std::int64_t kAheadWeights = kValues <= 16    ? 16
+constexpr std::int64_t kAheadWeights = kValues <= 16    ? 32
                                        : kValues <= 256 ? 8
                                                         : 1;
 template <int kIn>
@@ -131,11 +131,16 @@ HWY_INLINE void Tile(const Part<L>& part, std::int64_t row, std::int64_t begin, 
     const Element* w = task.values + task.blocks.position(q) * kValues + row * kPerRow;
     const Sum* x = part.x + std::int64_t{task.blocks.others[q]} * (kSteps * kWidth);
     {
-      // Each tile of a block fetches its share of another's weights.
-      constexpr int kBytes = kValues * static_cast<int>(sizeof(Element)) * kRows / kOut;
+      // Each tile of a block fetches its share of another's weights; of few lines, of each of which the first
+      // tile of a transposed product takes a part, that tile fetches all.
+      constexpr bool kFirstFetches = kTransposed && kValues <= 64;
+      constexpr int kBytes =
+          kValues * static_cast<int>(sizeof(Element)) * (kFirstFetches ? kOut : kRows) / kOut;
       const std::int64_t ahead =
           q + kAheadWeights<kValues> < part.last_block ? q + kAheadWeights<kValues> : part.last_block;
-      FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + row * kIn);
+      if (!kFirstFetches || row == 0) {
+        FetchLines<kBytes>(task.values + task.blocks.position(ahead) * kValues + row * kIn);
+      }
     }
     if constexpr (kFetchBesideBlocks<kOut, kIn>) {
       part.next_x->step();
