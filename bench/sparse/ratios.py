@@ -64,8 +64,6 @@ SWEEPS = {
     "one": Sweep("", [THREADS_SWEEP]),
     "two": Sweep("FP32, two threads: the rate over twice that of one, m = k = 2048, n = 512, density 1/16",
                  [THREADS_SWEEP], threads=2),
-    "few": Sweep("FP32, forward, few columns, m = k = 4096, density 1/16: GB/s of blocks, indices, X and Y",
-                 [["--m", "4096", *flags("n", 1, 2, 4, 8), "--density", "1/16", *flags("block", 1, 4, 8, 16)]]),
 }
 
 
@@ -140,16 +138,6 @@ def print_threads(two, one):
     table(["product", "block"], rows, {pattern: pattern for pattern in PATTERNS})
 
 
-def print_few(cells):
-    rows = collections.OrderedDict()
-    for cell in cells:
-        side = cell["block"]
-        values = cell["m"] * cell["k"] * cell["density"]
-        moved = 4 * (values + values / side ** 2 + (cell["m"] + cell["k"]) * cell["n"])
-        rows.setdefault((side,), {})[cell["n"]] = f"{moved / cell['seconds'] / 1e9:.1f} ({cell['seconds'] * 1e6:.0f} us)"
-    table(["block"], rows, {n: f"n = {n}" for n in (1, 2, 4, 8)})
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder")
@@ -174,8 +162,6 @@ def main():
             print_dynamic(cells)
         elif name == "two":
             print_threads(cells, results["one"])
-        elif name == "few":
-            print_few(cells)
         else:
             by_shape(cells, ratio_text)
 

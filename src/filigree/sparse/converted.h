@@ -73,11 +73,15 @@ void multiply_converted(ActivationLayout layout, const BsrPattern& w, const V* v
   constexpr bool kSameResult = std::is_same_v<Y, To>;
   const Activations activations{layout};
   const std::int64_t samples = activations.samples(y);
+  if (samples == 0) return;
   const std::int64_t inputs = activations.features(x);
   const std::int64_t outputs = activations.features(y);
   // Products that run on pairs put weights in order in each call: fewer calls.
   constexpr std::int64_t kPanels = kSameResult ? 4 : 1;
-  const std::int64_t most = std::min(samples, kPanels * kernels::kPanelColumns * thread_count());
+  const std::int64_t room = kPanels * kernels::kPanelColumns * thread_count();
+  // Parts of like size: few columns left over would be summed in another order than many.
+  const std::int64_t parts = (samples + room - 1) / room;
+  const std::int64_t most = (samples + parts - 1) / parts;
   To* const numbers = scratch<Scratch::kConvertedValues, To>(w.value_capacity() + outputs);
   cast_values(values, w.value_count(), numbers);
   const To* biases = nullptr;
@@ -88,8 +92,9 @@ void multiply_converted(ActivationLayout layout, const BsrPattern& w, const V* v
     biases = numbers + w.value_capacity();
   }
   To* const copy = scratch<Scratch::kConvertedActivations, To>((inputs + (kSameResult ? 0 : outputs)) * most);
-  for (std::int64_t first = 0; first < samples; first += most) {
-    const std::int64_t count = std::min(most, samples - first);
+  for (std::int64_t part = 0; part < parts; ++part) {
+    const std::int64_t first = samples * part / parts;
+    const std::int64_t count = samples * (part + 1) / parts - first;
     const MatrixView<To> x_copy = activations.view(copy, inputs, count);
     const MatrixView<Y> y_part = activations.part(y, first, count);
     cast_rows(activations.part(x, first, count), x_copy);

@@ -4,6 +4,7 @@
 
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/converted.h"
+#include "filigree/sparse/few_columns.h"
 #include "filigree/sparse/padding.h"
 #include "filigree/sparse/product_parts.h"
 #include "filigree/sparse/run_index.h"
@@ -115,6 +116,13 @@ void dsd_by_kernel(const BsrPattern& w, const T* values, ConstView<T> x, const T
            schedule);
     whole_y.finish();
     return;
+  }
+  if constexpr (std::is_same_v<T, float>) {
+    if (has_few_columns_kernel(w.block(), y.columns)) {
+      multiply_few_columns(ActivationLayout::kRowMajor, w, values, x, bias, y, accumulate, activation,
+                           schedule);
+      return;
+    }
   }
   kernels::DsdTask<T> task = dsd_task<T>(blocks_by_row(w), w.block_rows(), values, x, bias, y, accumulate);
   task.activation = dense::activation_kernel<kernels::SumOf<T>>(activation);

@@ -4,6 +4,7 @@
 
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/converted.h"
+#include "filigree/sparse/few_columns.h"
 #include "filigree/sparse/kernels/kernels.h"
 #include "filigree/sparse/padding.h"
 #include "filigree/sparse/product_parts.h"
@@ -87,6 +88,13 @@ void dds_transposed_by_kernel(ConstView<T> x, const BsrPattern& w, const T* valu
                       activation, schedule);
     whole_y.finish();
     return;
+  }
+  if constexpr (std::is_same_v<T, float>) {
+    if (has_few_columns_kernel(w.block(), y.rows)) {
+      multiply_few_columns(ActivationLayout::kTokenMajor, w, values, x, bias, y, accumulate, activation,
+                           schedule);
+      return;
+    }
   }
   if (!kernels::has_dds(w.block())) {
     const Refinement& fine = w.refinement();

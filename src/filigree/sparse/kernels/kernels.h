@@ -110,6 +110,27 @@ struct DsdTask {
   const T* run_values;
 };
 
+// w x for at most kFewColumns columns of x, whole: how it sums depends on their number.
+constexpr std::int64_t kFewColumns = 8;
+// Columns that x has in memory where blocks are single elements: unused ones behind the last.
+constexpr std::int64_t few_width(std::int64_t columns) { return columns == 1 ? 1 : columns <= 4 ? 4 : 8; }
+
+struct FewTask {
+  // [block of inputs][column][input], or [input][few_width(columns)], aligned to as many, of single elements.
+  const float* x;
+  std::int64_t columns;
+  float* y;
+  std::int64_t y_row_stride;
+  std::int64_t y_column_stride;
+  // By row, in order: positions is nullptr.
+  GroupedBlocks blocks;
+  std::int64_t first_group;
+  std::int64_t last_group;
+  const float* values;
+  const float* bias;
+  bool accumulate;
+};
+
 // One operand of an sdd product. Its rows are features, or tokens.
 template <typename T>
 struct SddSide {
@@ -207,6 +228,8 @@ constexpr std::int64_t sdd_scratch(int block, std::int64_t columns, std::int64_t
   return (columns * block + sdd_features(block)) * chunk;
 }
 
+using FewKernel = void (*)(const FewTask&);
+
 // The kernels for the instruction set in use.
 template <typename T>
 DdsKernel<T> dds_kernel(BlockShape block);
@@ -214,6 +237,8 @@ template <typename T>
 DsdKernel<T> dsd_kernel(BlockShape block, std::int64_t columns);
 template <typename T>
 SddKernel<T> sdd_kernel(int block);
+// nullptr where there is none.
+FewKernel few_kernel(BlockShape block);
 
 // The parts of the table. Plain loops serve double where nothing below does, and both where no instruction
 // set is known.
