@@ -10,7 +10,11 @@ import sys
 import numpy
 from scipy.optimize import nnls
 
-BLOCKS = [1, 2, 4, 8, 16, 32]
+# Those of kBlockShapes that are measured; blocks of 64 are cut or taken as blocks of 32 are.
+BLOCKS = ["1", "2", "4", "8", "16", "32", "1x16", "16x1", "4x1"]
+# kFewColumns of sparse/kernels/kernels.h, and the blocks that have such a kernel.
+FEW_COLUMNS = 8
+FEW_BLOCKS = ["1", "4", "8", "16", "32"]
 SAMPLES = [1, 4, 16, 64, 512]
 PRODUCTS = {"forward": "kForward", "grad-input": "kGradInput", "grad-weight": "kGradWeight"}
 LAYOUTS = {"row-major": "kRowMajor", "token-major": "kTokenMajor"}
@@ -24,8 +28,18 @@ def fit(rows, times):
 
 
 def values(cell):
-    places = (cell["m"] // cell["block"]) ** 2
-    return min(places, round(cell["density"] * places)) * cell["block"] ** 2
+    sides = [int(side) for side in cell["block"].split("x")]
+    rows, columns = sides[0], sides[-1]
+    places = (cell["m"] // rows) * (cell["m"] // columns)
+    return min(places, round(cell["density"] * places)) * rows * columns
+
+
+def few(cell):
+    return cell["op"] == "forward" and cell["n"] <= FEW_COLUMNS and cell["block"] in FEW_BLOCKS
+
+
+def with_64(numbers):
+    return numbers[:6] + numbers[5:6] + numbers[6:]
 
 
 def one_of(choices, choice, amount):
@@ -49,12 +63,22 @@ def kernel_row(cells, avx512, product, layout):
                     + [8 * c["m"] * c["n"], 1])
         times.append(c["sparse_seconds"] * c["peak_gflops"] * 1e9)
     costs, error = fit(rows, times)
-    shares = [1 / max(cost, 0.5) for cost in costs[:6]]
-    value = list(costs[6:12])
-    # Blocks of 64 are cut or taken as blocks of 32 are.
+    count = len(BLOCKS)
+    shares = [1 / max(cost, 0.5) for cost in costs[:count]]
+    value = list(costs[count:2 * count])
     print(f"    {{{'true' if avx512 else 'false'}, {PRODUCTS[product]}, {LAYOUTS[layout]}, "
-          f"{numbers(shares + shares[-1:])}, {numbers(value + value[-1:])}, {costs[12]:.2g}, {costs[13]:.2g}}},"
+          f"{numbers(with_64(shares))}, {numbers(with_64(value))}, {costs[-2]:.2g}, {costs[-1]:.2g}}},"
           f"  // error {error:.2f}")
+
+
+def few_row(cells, avx512):
+    rows, times = [], []
+    for c in cells:
+        rows.append([2 * values(c) * c["n"]] + one_of(FEW_BLOCKS, c["block"], values(c)) + [8 * c["m"] * c["n"], 1])
+        times.append(c["sparse_seconds"] * c["peak_gflops"] * 1e9)
+    costs, error = fit(rows, times)
+    print(f"few columns, {'AVX-512' if avx512 else 'AVX2'}: share {1 / max(costs[0], 0.5):.2g}, value {numbers(costs[1:-2])} of "
+          f"{FEW_BLOCKS}, byte {costs[-2]:.2g}, call {costs[-1]:.2g}; error {error:.2f}")
 
 
 def dense_rows(cells, gradient):
@@ -66,7 +90,7 @@ def dense_rows(cells, gradient):
     costs, error = fit(rows, times)
     shares = [min(1.0, 1 / cost) if cost > 0 else 1.0 for cost in costs[:5]]
     print(f"dense {'gradient' if gradient else 'multiply'}: shares {numbers(shares)} at {SAMPLES} samples, "
-          f"value {numbers(costs[5:11])}, byte {costs[11]:.2g}; error {error:.2f}")
+          f"value {numbers(with_64(list(costs[5:-1])))}, byte {costs[-1]:.2g}; error {error:.2f}")
 
 
 def main():
@@ -75,8 +99,9 @@ def main():
             cells = [json.loads(line) for line in file]
         for layout in LAYOUTS:
             for product in PRODUCTS:
-                kernel_row([c for c in cells if (c["layout"], c["op"]) == (layout, product)], avx512, product,
-                           layout)
+                kernel_row([c for c in cells if (c["layout"], c["op"]) == (layout, product) and not few(c)], avx512,
+                           product, layout)
+        few_row([c for c in cells if few(c)], avx512)
         for gradient in (False, True):
             dense_rows([c for c in cells if (c["op"] == "grad-weight") == gradient], gradient)
 
