@@ -155,7 +155,7 @@ def main():
         with open(path, encoding="utf-8") as file:
             results[name] = [json.loads(line) for line in file]
     for name, cells in results.items():
-        if name == "one":
+        if name == "one" or (name == "two" and "one" not in results):
             continue
         print(f"### {SWEEPS[name].title}\n")
         if name == "dynamic":

@@ -79,9 +79,11 @@ void multiply_converted(ActivationLayout layout, const BsrPattern& w, const V* v
   // Products that run on pairs put weights in order in each call: fewer calls.
   constexpr std::int64_t kPanels = kSameResult ? 4 : 1;
   const std::int64_t room = kPanels * kernels::kPanelColumns * thread_count();
-  // Parts of like size: few columns left over would be summed in another order than many.
-  const std::int64_t parts = (samples + room - 1) / room;
-  const std::int64_t most = (samples + parts - 1) / parts;
+  // Parts of like size, in whole vectors: few columns left over would be summed in another order than many.
+  constexpr std::int64_t kStep = kernels::kColumnStep;
+  const std::int64_t steps = (samples + kStep - 1) / kStep;
+  const std::int64_t parts = (steps * kStep + room - 1) / room;
+  const std::int64_t most = (steps + parts - 1) / parts * kStep;
   To* const numbers = scratch<Scratch::kConvertedValues, To>(w.value_capacity() + outputs);
   cast_values(values, w.value_count(), numbers);
   const To* biases = nullptr;
@@ -93,8 +95,8 @@ void multiply_converted(ActivationLayout layout, const BsrPattern& w, const V* v
   }
   To* const copy = scratch<Scratch::kConvertedActivations, To>((inputs + (kSameResult ? 0 : outputs)) * most);
   for (std::int64_t part = 0; part < parts; ++part) {
-    const std::int64_t first = samples * part / parts;
-    const std::int64_t count = samples * (part + 1) / parts - first;
+    const std::int64_t first = steps * part / parts * kStep;
+    const std::int64_t count = std::min(samples, steps * (part + 1) / parts * kStep) - first;
     const MatrixView<To> x_copy = activations.view(copy, inputs, count);
     const MatrixView<Y> y_part = activations.part(y, first, count);
     cast_rows(activations.part(x, first, count), x_copy);

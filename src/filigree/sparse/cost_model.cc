@@ -4,6 +4,8 @@
 #include <cmath>
 #include <iterator>
 
+#include "filigree/sparse/few_columns.h"
+
 namespace filigree::sparse {
 namespace {
 
@@ -55,6 +57,18 @@ constexpr KernelCost kKernelCosts[] = {
      {0.47, 0.42, 0.81, 0.97, 1.02, 1.04, 1.04, 0.47, 0.47, 0.47}, {120, 370, 28, 14, 14, 67, 67, 120, 120, 120}, 9.3, 91000},
 };
 // clang-format on
+
+// The same of products that runs_few_columns_kernel(), on AVX-512 and on AVX2.
+struct FewColumnsCost {
+  double share;
+  double value[std::size(kBlockShapes)];
+  double activation_byte;
+  double call;
+};
+constexpr FewColumnsCost kFewColumnsCosts[] = {
+    {0.9, {120, 0, 24, 22, 22, 22, 22, 0, 0, 0}, 7, 100000},
+    {0.9, {120, 0, 24, 22, 22, 22, 22, 0, 0, 0}, 7, 100000},
+};
 
 // Plain loops, against the peak of the instruction set that the compiler was given.
 constexpr double kPlainShare = 0.15;
@@ -130,11 +144,17 @@ Cost estimate_cost(const BsrPattern& w, const Workload& workload) {
   const bool plain = workload.isa == Isa::kPortable || (doubles && !(by_vectors && w.block() != 1));
   const bool pairs = workload.multiplies_bf16 && workload.isa == Isa::kAvx512Bf16 && w.block().square() &&
                      w.block() != 1 && by_vectors;
+  const bool few = workload.isa != Isa::kPortable &&
+                   runs_few_columns_kernel(w.block(), workload.product, workload.samples, doubles, pairs);
   const double rate = pairs ? kPairs : doubles ? kDoubles : 1;
   const double share = rate * (plain ? kPlainShare : kernel.shares[block]);
+  const FewColumnsCost& few_columns = kFewColumnsCosts[workload.isa >= Isa::kAvx512 ? 0 : 1];
   const double work =
-      2 * values * filled / share + values * kernel.value[block] + activations * kernel.activation_byte;
-  cost.sparse = std::max(work / threads, kMemoryByte * (values * element + index)) + kernel.call;
+      few ? 2 * values * samples / few_columns.share + values * few_columns.value[block] +
+                activations * few_columns.activation_byte
+          : 2 * values * filled / share + values * kernel.value[block] + activations * kernel.activation_byte;
+  cost.sparse = std::max(work / threads, kMemoryByte * (values * element + index)) +
+                (few ? few_columns.call : kernel.call);
 
   const double dense_arithmetic =
       2 * rows * columns * samples / dense_share(workload) / (doubles ? kDoubles : 1);

@@ -8,7 +8,8 @@
 // (base/isa.h); T = double runs on plain loops otherwise. T = BFloat16 and Float16 sum in FP32 and round each
 // result once. On AVX512-BF16 blocks of 2 and more of BFloat16 run on its products of pairs, which take
 // denormals for zero (not sdd_row_major); all else is converted to float on the way, some columns at a time.
-// FP8: see fp8_products.h. Results are the same bits for any number of threads. Errors (usage): shapes that
+// FP8: see fp8_products.h. Results are the same bits for any number of threads;
+// 8 columns and fewer are summed in another order than more. Errors (usage): shapes that
 // do not fit together; a stride below the number of columns.
 #pragma once
 

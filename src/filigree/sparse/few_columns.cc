@@ -35,6 +35,11 @@ bool has_few_columns_kernel(BlockShape block, std::int64_t samples) {
   return samples <= kernels::kFewColumns && kernels::few_kernel(block) != nullptr;
 }
 
+bool runs_few_columns_kernel(BlockShape block, Product product, std::int64_t samples, bool doubles,
+                             bool pairs) {
+  return product == Product::kForward && !doubles && !pairs && has_few_columns_kernel(block, samples);
+}
+
 void multiply_few_columns(ActivationLayout layout, const BsrPattern& w, const float* values,
                           MatrixView<const float> x, const float* bias, MatrixView<float> y, bool accumulate,
                           dense::Activation activation, const Schedule& schedule) {

@@ -11,7 +11,9 @@
 #include "filigree/base/error.h"
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
+#include "filigree/sparse/converted.h"
 #include "filigree/sparse/dense_fallback.h"
+#include "filigree/sparse/few_columns.h"
 #include "filigree/sparse/refinement.h"
 #include "filigree/sparse/run_index.h"
 
@@ -89,10 +91,23 @@ void Plan<T>::renew() {
 }
 
 template <typename T>
+bool Plan<T>::multiplies_pairs() const {
+  return (std::is_same_v<T, BFloat16> || Float8<T>)&&options_.layout == ActivationLayout::kRowMajor &&
+         options_.product != Product::kGradWeight && has_pair_kernel(*w_);
+}
+
+template <typename T>
+bool Plan<T>::few_columns() const {
+  return runs_few_columns_kernel(w_->block(), options_.product, options_.samples, std::is_same_v<T, double>,
+                                 multiplies_pairs());
+}
+
+template <typename T>
 void Plan<T>::prepare() const {
   if (execution_ == Execution::kDense) return;
   const BsrPattern& w = w_->ragged() ? w_->padded() : *w_;
   const bool row_major = options_.layout == ActivationLayout::kRowMajor;
+  if (few_columns()) return;
   if (row_major && options_.product != Product::kGradWeight) {
     if (w.block() != 1 || std::is_same_v<T, double>) return;
     options_.product == Product::kForward ? (void)w.row_runs() : (void)w.column_runs();

@@ -83,6 +83,9 @@ class Plan {
   Plan(std::shared_ptr<const BsrPattern> w, const PlanOptions& options);
   // Makes the orders that kernels need.
   void prepare() const;
+  // Whether the product runs on pairs of BF16, and on the kernel of few columns.
+  bool multiplies_pairs() const;
+  bool few_columns() const;
   void choose_by_timing();
   void run(const T* values, ConstView<T> in, const Result* bias, MatrixView<Result> out, bool accumulate,
            dense::Activation activation, Execution execution, const Schedule& schedule) const;

@@ -9,6 +9,7 @@
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/converted.h"
+#include "filigree/sparse/few_columns.h"
 #include "filigree/sparse/kernels/kernels.h"
 #include "filigree/sparse/plan.h"
 #include "filigree/sparse/refinement.h"
@@ -93,12 +94,21 @@ std::string Plan<T>::explain(double peak) const {
     return text;
   }
   if constexpr (!kHasDenseFallback<T>) {
-    const bool pairs = row_major && options_.product != Product::kGradWeight && !std::is_same_v<T, Float16> &&
-                       has_pair_kernel(w);
+    const bool pairs = multiplies_pairs();
     if (!pairs || Float8<T>) {
       text += fmt::format("operands are converted to {} on the way, some samples at a time\n",
                           pairs ? "bfloat16" : "float32");
     }
+  }
+  if (few_columns()) {
+    text += "few columns: weights are read once, in the order they lie in\n";
+    if (thread_count() > 1) {
+      text += fmt::format(
+          "threads share {} of block rows with equally many blocks\n",
+          count_text(dsd_parts(schedule_, options_.samples, w.block_rows(), thread_count()).group_parts,
+                     "part"));
+    }
+    return text;
   }
   const bool grad_weight = options_.product == Product::kGradWeight;
   const bool token_kernels = grad_weight || !row_major;

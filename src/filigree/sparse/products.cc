@@ -56,8 +56,11 @@ void run_dds(kernels::DdsTask<T> whole, BlockShape block, const Schedule& schedu
     task.y += first * task.y_stride;
     task.first_group = group_bound(task.blocks, groups, part, parts.group_parts);
     task.last_group = group_bound(task.blocks, groups, part + 1, parts.group_parts);
+    if (task.first_group == task.last_group) return;
     const std::int64_t outputs = (task.last_group - task.first_group) * block.rows;
-    task.scratch = scratch<Scratch::kKernel, T>(kernels::dds_scratch(block, task.x_columns, outputs));
+    // Room for all outputs: of how many of them a part is depends on the pattern.
+    task.scratch =
+        scratch<Scratch::kKernel, T>(kernels::dds_scratch(block, task.x_columns, groups * block.rows));
     kernel(task);
     if (activate == nullptr) return;
     const std::int64_t first_output = task.first_group * block.rows;

@@ -7,8 +7,8 @@
 // T = float runs on the chosen instruction set (base/isa.h), T = double on plain loops. T = BFloat16 and
 // Float16 are converted to float on the way, some tokens at a time, and results rounded once. FP8: see
 // fp8_products.h.
-// Results are the same bits for any number of threads.
-// Errors (usage): shapes that do not fit together; a stride below the number of columns.
+// Results are the same bits for any number of threads; 8 tokens and fewer are summed in another order than
+// more. Errors (usage): shapes that do not fit together; a stride below the number of columns.
 #pragma once
 
 #include <concepts>

@@ -1,5 +1,6 @@
 // w x for few columns of x, which wait for weights from memory: vectors hold a block's inputs, so that
 // weights are read in the order they lie in and none of a vector's lanes is empty, however few the columns.
+// Of single elements they hold columns.
 #include "filigree/base/simd.h"
 #include "filigree/sparse/kernels/kernels.h"
 
@@ -21,13 +22,15 @@ void Few(const FewTask& task) {
   for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
     for (std::int64_t o = 0; o < kOut; ++o) {
       for (std::int64_t c = 0; c < task.columns; ++c) {
-        float sum = 0;
+        // Several sums, of which each has fewer roundings.
+        float sums[4] = {};
         for (std::int64_t q = task.blocks.offsets[g]; q < task.blocks.offsets[g + 1]; ++q) {
+          const float* x = task.x + std::int64_t{task.blocks.others[q]} * kIn * width + c * kIn;
           for (std::int64_t i = 0; i < kIn; ++i) {
-            sum += task.values[(q * kOut + o) * kIn + i] *
-                   task.x[task.blocks.others[q] * kIn * width + c * kIn + i];
+            sums[(q * kIn + i) % 4] += task.values[(q * kOut + o) * kIn + i] * x[i];
           }
         }
+        const float sum = sums[0] + sums[1] + (sums[2] + sums[3]);
         float& y = task.y[(g * kOut + o) * task.y_row_stride + c * task.y_column_stride];
         y = sum + (task.bias != nullptr ? task.bias[g * kOut + o] : 0.0F) + (task.accumulate ? y : 0.0F);
       }
@@ -41,11 +44,15 @@ void Few(const FewTask& task) {
 // where the weights of the next chunk are fetched meanwhile, in the order they lie in.
 constexpr std::int64_t kChunkBytes = 32768;
 
+// Where there is one pass, they are fetched into L1, and no further ahead.
+constexpr std::int64_t kAheadBytes = 8192;
+
 // What is fetched next, how many cache lines of it beside each block, and in how many passes more.
 struct Fetch {
   const char* next;
   int lines;
   int passes;
+  bool into_l1;
 };
 
 // Vectors of weights whose sums are in registers, times columns.
@@ -114,7 +121,9 @@ HWY_INLINE void FewTile(const FewTask& task, std::int64_t row, std::int64_t begi
   const auto add = [&](std::int64_t q, int beside) HWY_ATTR {
     const float* w = task.values + q * S::kValues + row * kIn;
     const float* input = x + task.blocks.others[q] * width;
-    for (int i = 0; i < lines; ++i, next += kCacheLine) __builtin_prefetch(next, 0, 2);
+    for (int i = 0; i < lines; ++i, next += kCacheLine) {
+      fetch.into_l1 ? __builtin_prefetch(next, 0, 3) : __builtin_prefetch(next, 0, 2);
+    }
     FILIGREE_UNROLL for (int v = 0; v < S::kVectors; ++v) {
       FullVec inputs[kColumns];
       FILIGREE_UNROLL for (int c = 0; c < kColumns; ++c) {
@@ -190,8 +199,9 @@ void Few(const FewTask& task) {
     for (std::int64_t begin = task.blocks.offsets[g]; begin < last; begin += kChunk) {
       const std::int64_t end = begin + kChunk < last ? begin + kChunk : last;
       std::int64_t column = 0;
-      Fetch fetch{reinterpret_cast<const char*>(task.values + begin * kOut * kIn) + kChunkBytes, lines,
-                  kBlockLines / lines};
+      const char* const weights = reinterpret_cast<const char*>(task.values + begin * kOut * kIn);
+      Fetch fetch{weights + (passes == 1 ? kAheadBytes : kChunkBytes), lines, kBlockLines / lines,
+                  passes == 1};
       for (; column + kMostColumns <= task.columns; column += kMostColumns) {
         FewChunk<kOut, kIn, kMostColumns>(task, begin, end, column, fetch, sums);
       }
