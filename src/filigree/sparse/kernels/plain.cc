@@ -8,9 +8,9 @@ template <typename T, int kOut, int kIn>
 void dds(const DdsTask<T>& task) {
   constexpr ValueOrder kOrder = value_order({kOut, kIn});
   const bool by_input = kOrder == ValueOrder::kByInput || (kOrder == ValueOrder::kStored && task.transposed);
-  // For blocks of 1 both are 1.
-  const int per_input = by_input ? kOut : 1;
-  const int per_output = by_input ? 1 : kIn;
+  // For blocks of 1 both are 1: no two branches that differ.
+  const int per_input = by_input ? kOut : 1;  // NOLINT(bugprone-branch-clone)
+  const int per_output = by_input ? 1 : kIn;  // NOLINT(bugprone-branch-clone)
   for (std::int64_t t = 0; t < task.tokens; ++t) {
     const T* x = task.x + t * task.x_stride;
     for (std::int64_t g = task.first_group; g < task.last_group; ++g) {
@@ -33,7 +33,7 @@ void dds(const DdsTask<T>& task) {
 
 template <typename T, int kOut, int kIn>
 void dsd(const DsdTask<T>& task) {
-  // For blocks of 1 both are 1.
+  // For blocks of 1 both are 1: no two branches that differ.
   const std::int64_t per_row = task.transposed ? 1 : kIn;     // NOLINT(bugprone-branch-clone)
   const std::int64_t per_input = task.transposed ? kOut : 1;  // NOLINT(bugprone-branch-clone)
   for (std::int64_t r = task.first_group * kOut; r < task.last_group * kOut; ++r) {
