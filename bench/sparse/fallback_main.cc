@@ -5,8 +5,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -19,6 +17,7 @@
 #include "filigree/sparse/dense_fallback.h"
 #include "filigree/sparse/dsd.h"
 #include "filigree/sparse/products.h"
+#include "timing.h"
 
 namespace {
 
@@ -46,17 +45,6 @@ struct Cell {
   BlockShape block;
   double density;
 };
-
-double seconds(const std::function<void()>& body) {
-  const auto start = std::chrono::steady_clock::now();
-  body();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-double median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
 
 // More than the second-level cache, so that each product finds its operands where other work leaves them.
 void read_others(const AlignedVector<float>& others) {
@@ -109,9 +97,9 @@ double measure(const Cell& cell, const Options& options, double peak, const Alig
   std::vector<double> dense_seconds;
   for (int pair = 0; pair < options.pairs; ++pair) {
     read_others(others);
-    sparse_seconds.push_back(seconds(run_sparse));
+    sparse_seconds.push_back(seconds_of(run_sparse));
     read_others(others);
-    dense_seconds.push_back(seconds(run_dense));
+    dense_seconds.push_back(seconds_of(run_dense));
     if (pair > 0) continue;
     // What a first run sets aside is not timed.
     sparse_seconds.clear();

@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <chrono>
 #include <string>
 #include <vector>
 
@@ -14,6 +12,7 @@
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/dsd.h"
 #include "filigree/sparse/products.h"
+#include "timing.h"
 
 namespace {
 
@@ -30,19 +29,6 @@ struct Options {
   int rounds = 11;
   int threads = 1;
 };
-
-template <class Function>
-double seconds_of(const Function& function) {
-  const auto begin = std::chrono::steady_clock::now();
-  function();
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2),
-                   values.end());
-  return values[values.size() / 2];
-}
 
 // Reads all of `data`, on all threads.
 void read(const AlignedVector<float>& data) {

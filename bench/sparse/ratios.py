@@ -108,6 +108,10 @@ def by_shape(cells, text):
     table(["product", "block"], rows, columns)
 
 
+def geometric_mean(values):
+    return math.exp(statistics.fmean(map(math.log, values)))
+
+
 def ratio_text(cell):
     return f"{cell['ratio']:.2f} ({cell['gflops_nonzero']:.0f} / {cell['gflops_dense']:.0f})"
 
@@ -118,24 +122,31 @@ def print_dynamic(cells):
         key = (cell["block"], cell["n"], cell["density"])
         if cell["mode"] == "static":
             static[key] = cell["gflops_nonzero"]
-    by_shape([cell for cell in cells if cell["mode"] == "dynamic"],
-             lambda cell: f"{cell['gflops_nonzero'] / static[cell['block'], cell['n'], cell['density']]:.2f} "
-                          f"({cell['gflops_nonzero']:.0f})")
+    dynamic = [cell for cell in cells if cell["mode"] == "dynamic"]
+
+    def ratio(cell):
+        return cell["gflops_nonzero"] / static[cell["block"], cell["n"], cell["density"]]
+
+    by_shape(dynamic, lambda cell: f"{ratio(cell):.2f} ({cell['gflops_nonzero']:.0f})")
+    print(f"Geometric mean {geometric_mean(map(ratio, dynamic)):.2f}.\n")
 
 
 def print_threads(two, one):
     alone = {(cell["op"], cell["block"], cell["pattern"]): cell["gflops_nonzero"] for cell in one}
     rows = collections.OrderedDict()
     shares = collections.defaultdict(list)
+    dense = {(cell["op"], cell["block"], cell["pattern"]): cell["gflops_dense"] for cell in one}
     for cell in two:
         rate = alone[cell["op"], cell["block"], cell["pattern"]]
         share = cell["gflops_nonzero"] / 2 / rate
         shares[cell["pattern"]].append(share)
         rows.setdefault((cell["op"], cell["block"]), {})[cell["pattern"]] = (
             f"{share:.2f} ({cell['gflops_nonzero']:.0f} / {rate:.0f})")
-    mean = {pattern: f"{math.exp(statistics.fmean(map(math.log, values))):.2f}" for pattern, values in shares.items()}
+    mean = {pattern: f"{geometric_mean(values):.2f}" for pattern, values in shares.items()}
     rows["geometric mean", ""] = mean
     table(["product", "block"], rows, {pattern: pattern for pattern in PATTERNS})
+    of_dense = geometric_mean(cell["gflops_dense"] / 2 / dense[cell["op"], cell["block"], cell["pattern"]] for cell in two)
+    print(f"The dense product: {of_dense:.2f} in geometric mean.\n")
 
 
 def main():

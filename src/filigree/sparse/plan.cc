@@ -35,13 +35,13 @@ AlignedVector<T> draw(std::int64_t count, Philox& random) {
   return values;
 }
 
-// The schedules that timing tries, the one by rule first.
-std::vector<Schedule> candidates(const BsrPattern& w, const PlanOptions& options) {
+// The schedules that timing tries, the one by rule first; with panels of several widths, or without panels.
+std::vector<Schedule> candidates(const BsrPattern& w, const PlanOptions& options, bool with_panels) {
   std::vector<Schedule> found{{}};
   const std::int64_t threads = thread_count();
   const bool row_major = options.layout == ActivationLayout::kRowMajor;
   std::vector<std::int64_t> panels{0};
-  if (row_major) panels = {0, 64, 48, 32, 16};
+  if (with_panels) panels = {0, 64, 48, 32, 16};
   // Threads share columns or tokens, or groups, or both.
   for (const std::int64_t panel : panels) {
     for (std::int64_t group_parts = 1; group_parts <= threads; group_parts *= 2) {
@@ -92,7 +92,8 @@ void Plan<T>::renew() {
 
 template <typename T>
 bool Plan<T>::multiplies_pairs() const {
-  return (std::is_same_v<T, BFloat16> || Float8<T>)&&options_.layout == ActivationLayout::kRowMajor &&
+  constexpr bool kBf16 = std::is_same_v<T, BFloat16> || Float8<T>;
+  return kBf16 && options_.layout == ActivationLayout::kRowMajor &&
          options_.product != Product::kGradWeight && has_pair_kernel(*w_);
 }
 
@@ -104,10 +105,9 @@ bool Plan<T>::few_columns() const {
 
 template <typename T>
 void Plan<T>::prepare() const {
-  if (execution_ == Execution::kDense) return;
+  if (execution_ == Execution::kDense || few_columns()) return;
   const BsrPattern& w = w_->ragged() ? w_->padded() : *w_;
   const bool row_major = options_.layout == ActivationLayout::kRowMajor;
-  if (few_columns()) return;
   if (row_major && options_.product != Product::kGradWeight) {
     if (w.block() != 1 || std::is_same_v<T, double>) return;
     options_.product == Product::kForward ? (void)w.row_runs() : (void)w.column_runs();
@@ -129,7 +129,8 @@ void Plan<T>::choose_by_timing() {
     std::vector<double> seconds = {};
   };
   std::vector<Contender> contenders;
-  for (const Schedule& schedule : candidates(*w_, options_)) contenders.push_back({schedule});
+  const bool with_panels = options_.layout == ActivationLayout::kRowMajor && !few_columns();
+  for (const Schedule& schedule : candidates(*w_, options_, with_panels)) contenders.push_back({schedule});
 
   Philox random(1, Purpose::kTest);
   const std::int64_t n = options_.samples;

@@ -282,6 +282,20 @@ TEST(Plan, ExplainsItself) {
   force_isa(before);
 }
 
+TEST(Plan, SaysWhereColumnsAreFew) {
+  const auto few = [](const auto& plan) { return contains(plan.explain(100), "few columns"); };
+  const BsrPattern w = draw(64, 64, 16, 0.5);
+  const auto options = [](Product product, std::int64_t samples) {
+    return PlanOptions{.product = product, .samples = samples, .dense_fallback = false};
+  };
+  EXPECT_TRUE(few(Plan<float>(w, options(Product::kForward, 1))));
+  EXPECT_TRUE(few(Plan<Float16>(w, options(Product::kForward, 8))));
+  EXPECT_FALSE(few(Plan<float>(w, options(Product::kForward, 9))));
+  EXPECT_FALSE(few(Plan<float>(w, options(Product::kGradInput, 1))));
+  EXPECT_FALSE(few(Plan<double>(w, options(Product::kForward, 1))));
+  EXPECT_FALSE(few(Plan<float>(draw(64, 64, 2, 0.5), options(Product::kForward, 1))));
+}
+
 // What is told of each kernel's orders must exist for each pattern.
 TEST(Plan, ExplainsEveryPattern) {
   for_each_product([](PlanOptions options) {

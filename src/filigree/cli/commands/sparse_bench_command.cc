@@ -77,8 +77,9 @@ void describe(run::Options& options, Settings& settings) {
   options.section("run", "This run");
   options.add("pairs", &settings.pairs, "interleaved timings of each product").range(1, 100000);
   options.add("cold", &settings.cold,
-              "run each product once in its turn, with what the others left in the caches (--no-cold: for "
-              "10 ms at least)");
+              fmt::format("run each product once in its turn, with what the others left in the caches "
+                          "(--no-cold: for {:g} ms at least)",
+                          1e3 * sparse::BenchmarkTiming().turn_seconds));
   options.add("threads", &settings.threads, "of both sides; 0 means all cores").range(0, 4096);
   options.add("seed", &settings.seed, "of patterns and values");
   options.add("json", &settings.json, "print a line of JSON for each cell").transient();
