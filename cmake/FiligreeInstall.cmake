@@ -4,7 +4,7 @@ include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 set(package_folder "${CMAKE_INSTALL_LIBDIR}/cmake/filigree")
 
-set(modules base numerics comm run text dense sparse)
+set(modules base numerics comm run text dense sparse scaling)
 foreach(module IN LISTS modules)
   set_target_properties(filigree_${module} PROPERTIES EXPORT_NAME ${module})
   add_library(filigree::${module} ALIAS filigree_${module})
