@@ -1,28 +1,17 @@
 // BFloat16: FP32's upper half (sign, 8 bits of exponent, 7 of fraction).
 #pragma once
 
-#include <bit>
-#include <cstdint>
+#include "filigree/numerics/float_format.h"
 
 namespace filigree {
 
-// A storage type: arithmetic goes by way of float, which holds each of its values exactly.
-struct BFloat16 {
-  std::uint16_t bits;
-
-  BFloat16() = default;
-  // To nearest, ties to even; beyond the largest finite value to infinity. NaN stays NaN, quiet, with its
-  // sign and the upper bits of its payload.
-  explicit BFloat16(float value) : bits(round(std::bit_cast<std::uint32_t>(value))) {}
-  explicit operator float() const { return std::bit_cast<float>(std::uint32_t{bits} << 16); }
-
-  friend bool operator==(BFloat16 a, BFloat16 b) { return static_cast<float>(a) == static_cast<float>(b); }
-
- private:
-  static std::uint16_t round(std::uint32_t from) {
-    if ((from & 0x7FFFFFFFU) > 0x7F800000U) return static_cast<std::uint16_t>(from >> 16 | 0x40U);
-    return static_cast<std::uint16_t>((from + 0x7FFFU + (from >> 16 & 1U)) >> 16);
-  }
+struct BFloat16Traits {
+  static constexpr FloatFormat kFormat{
+      .exponent_bits = 8, .fraction_bits = 7, .bias = 127, .specials = Specials::kIeee};
+  static constexpr CastMode kMode{};
 };
+// BFloat16(float): to nearest, ties to even; beyond the largest finite value to infinity. Its subnormals are
+// FP32's, and rounded to as any value.
+using BFloat16 = SmallFloat<BFloat16Traits>;
 
 }  // namespace filigree

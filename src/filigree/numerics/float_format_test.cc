@@ -9,36 +9,21 @@
 #include <type_traits>
 #include <vector>
 
-#include "filigree/numerics/float16.h"
-#include "filigree/numerics/float8.h"
+#include "filigree/base/error.h"
+#include "filigree/base/philox.h"
+#include "filigree/numerics/formats.h"
 #include "filigree/numerics/test_denormals.h"
+#include "filigree/numerics/test_format_oracle.h"
 
 namespace filigree {
 namespace {
 
 using test::DenormalsAsZero;
+using test::FormatOracle;
 
-static_assert(sizeof(Float16) == 2 && sizeof(Float8E4M3) == 1 && sizeof(Float8E5M2) == 1);
+static_assert(sizeof(Float16) == 2 && sizeof(BFloat16) == 2 && sizeof(Float8E4M3) == 1);
+static_assert(sizeof(Float4E2M1) == 1);
 static_assert(std::is_trivial_v<Float16> && std::is_trivial_v<Float8E4M3>);
-
-// What the standards' tables say: the oracle knows nothing else of a format.
-struct Published {
-  int exponent_bits;
-  int fraction_bits;
-  int bias;
-  double largest;
-  double smallest_normal;
-  double smallest_subnormal;
-  unsigned largest_code;
-};
-template <typename T>
-constexpr Published kPublished{};
-template <>
-constexpr Published kPublished<Float16>{5, 10, 15, 65504, 0x1p-14, 0x1p-24, 0x7BFF};
-template <>
-constexpr Published kPublished<Float8E4M3>{4, 3, 7, 448, 0x1p-6, 0x1p-9, 0x7E};
-template <>
-constexpr Published kPublished<Float8E5M2>{5, 2, 15, 57344, 0x1p-14, 0x1p-16, 0x7B};
 
 template <typename T>
 T of_bits(unsigned bits) {
@@ -47,143 +32,219 @@ T of_bits(unsigned bits) {
   return value;
 }
 
-// The values of the codes from 0 to the largest finite one, and the one that would come next.
 template <typename T>
-std::vector<double> magnitudes() {
-  constexpr Published kFormat = kPublished<T>;
-  std::vector<double> values;
-  for (unsigned code = 0; code <= kFormat.largest_code + 1; ++code) {
-    const auto exponent = static_cast<int>(code >> kFormat.fraction_bits);
-    const unsigned fraction = code & ((1U << kFormat.fraction_bits) - 1);
-    const unsigned one = exponent == 0 ? 0 : 1U << kFormat.fraction_bits;
-    values.push_back(
-        std::ldexp(one + fraction, std::max(exponent, 1) - kFormat.bias - kFormat.fraction_bits));
-  }
-  return values;
+FormatOracle oracle() {
+  return FormatOracle(float_formats()[static_cast<std::size_t>(format_index<T>())].name);
 }
 
-// The nearest code by search among all values.
-template <typename T>
-unsigned nearest(const std::vector<double>& values, float number, Overflow overflow) {
-  constexpr Published kFormat = kPublished<T>;
-  const unsigned sign = std::signbit(number) ? 1U << (kFormat.exponent_bits + kFormat.fraction_bits) : 0;
-  const double size = std::abs(double{number});
-  const auto above = std::lower_bound(values.begin(), values.end(), size);
-  auto code = static_cast<unsigned>(above - values.begin());
-  if (above == values.end()) {
-    code = kFormat.largest_code + 1;
-  } else if (code > 0) {
-    const double up = *above - size;
-    const double down = size - values[code - 1];
-    if (down < up || (down == up && code % 2 == 1)) --code;
-  }
-  if (code > kFormat.largest_code) code = kFormat.largest_code + (overflow == Overflow::kSaturate ? 0 : 1);
-  return sign | code;
-}
+template <class... Rows>
+testing::Types<typename Rows::Type...> types_of(const std::tuple<Rows...>&);
+using AllFormats = decltype(types_of(kFloatTypes));
 
 template <typename T>
 class SmallFloats : public testing::Test {};
-using Formats = testing::Types<Float16, Float8E4M3, Float8E5M2>;
-TYPED_TEST_SUITE(SmallFloats, Formats);
+TYPED_TEST_SUITE(SmallFloats, AllFormats);
 
 TYPED_TEST(SmallFloats, HaveThePublishedRange) {
-  constexpr Published kFormat = kPublished<TypeParam>;
+  const auto format = oracle<TypeParam>().format();
   const auto value = [](unsigned code) { return double{static_cast<float>(of_bits<TypeParam>(code))}; };
-  EXPECT_EQ(value(kFormat.largest_code), kFormat.largest);
-  EXPECT_EQ(value(1U << kFormat.fraction_bits), kFormat.smallest_normal);
-  EXPECT_EQ(value(1), kFormat.smallest_subnormal);
+  EXPECT_EQ(value(format.largest_code), format.largest);
+  EXPECT_EQ(value(1U << format.fraction_bits), format.smallest_normal);
+  EXPECT_EQ(value(1), format.smallest_subnormal);
+  if (format.infinity >= 0) {
+    EXPECT_EQ(value(static_cast<unsigned>(format.infinity)), std::numeric_limits<double>::infinity());
+  }
+  if (format.nan >= 0) {
+    EXPECT_TRUE(std::isnan(value(static_cast<unsigned>(format.nan))));
+  }
 }
 
+// What each code is worth, and what it becomes again: in bits, which modes of the processor cannot change.
+struct CodeAndValue {
+  unsigned code;
+  std::uint32_t value;  // NaN apart
+  bool is_nan;
+  unsigned back;
+};
 template <typename T>
-void check_every_code() {
-  const std::vector<double> values = magnitudes<T>();
-  const unsigned negative = 1U << (sizeof(T) * 8 - 1);
-  const unsigned quiet = 1U << (kPublished<T>.fraction_bits - 1);
-  for (unsigned code = 0; code < negative; ++code) {
-    for (const unsigned sign : {0U, negative}) {
-      const auto number = static_cast<float>(of_bits<T>(code | sign));
-      ASSERT_EQ(std::signbit(number), sign != 0) << code;
-      if (code <= kPublished<T>.largest_code) {
-        ASSERT_EQ(std::abs(double{number}), values[code]) << code;
-      } else if (std::is_same_v<T, Float8E4M3> || code > kPublished<T>.largest_code + 1) {
-        ASSERT_TRUE(std::isnan(number)) << code;
-      } else {
-        ASSERT_TRUE(std::isinf(number)) << code;
-      }
+std::vector<CodeAndValue> every_code() {
+  const FormatOracle expected = oracle<T>();
+  const auto& format = expected.format();
+  std::vector<CodeAndValue> rows;
+  for (unsigned code = 0; code < 2 * expected.sign_bit(); ++code) {
+    const unsigned magnitude = code % expected.sign_bit();
+    const std::uint32_t sign = code == magnitude ? 0U : 0x80000000U;
+    CodeAndValue row{.code = code, .value = sign | 0x7F800000U, .is_nan = false, .back = code};
+    const bool negative_zero = magnitude == 0 && sign != 0;
+    if (magnitude <= format.largest_code && (format.negative_zero || !negative_zero)) {
+      row.value = sign | std::bit_cast<std::uint32_t>(static_cast<float>(expected.values()[magnitude]));
+    } else if (format.infinity < 0 || magnitude != static_cast<unsigned>(format.infinity)) {
+      row.is_nan = true;
       // Signalling NaN becomes quiet.
-      const unsigned back = T(number, Overflow::kNonFinite).bits;
-      ASSERT_EQ(back, (std::isnan(number) ? code | quiet : code) | sign) << code;
+      if (format.infinity >= 0) row.back |= 1U << (format.fraction_bits - 1);
     }
+    rows.push_back(row);
+  }
+  return rows;
+}
+template <typename T>
+void check_every_code(const std::vector<CodeAndValue>& rows) {
+  const CastMode mode{.infinity = Infinity::kNonFinite};
+  for (const CodeAndValue& row : rows) {
+    const std::uint32_t value = decode_float(T::kFormat, row.code);
+    ASSERT_EQ((value & 0x7FFFFFFFU) > 0x7F800000U, row.is_nan) << row.code;
+    if (!row.is_nan) {
+      ASSERT_EQ(value, row.value) << row.code;
+    }
+    ASSERT_EQ(encode_float(T::kFormat, value, mode), row.back) << row.code;
   }
 }
 TYPED_TEST(SmallFloats, EachCodeComesBack) {
-  check_every_code<TypeParam>();
+  const auto rows = every_code<TypeParam>();
+  check_every_code<TypeParam>(rows);
   const DenormalsAsZero mode;
-  check_every_code<TypeParam>();
+  check_every_code<TypeParam>(rows);
 }
 
-// Between neighbours: the nearer one, at the middle the even one.
+// Between neighbours: the nearer one, at the middle the even one; toward zero the lower one.
+struct ValueAndCode {
+  std::uint32_t value;
+  CastMode mode;
+  unsigned code;
+};
 template <typename T>
-void check_middles() {
-  const std::vector<double> values = magnitudes<T>();
-  const unsigned last = kPublished<T>.largest_code;
-  for (unsigned low = 0; low <= last; ++low) {
+std::vector<ValueAndCode> around_middles() {
+  const FormatOracle expected = oracle<T>();
+  const auto& values = expected.values();
+  std::vector<ValueAndCode> rows;
+  for (unsigned low = 0; low <= expected.format().largest_code; ++low) {
     const auto middle = static_cast<float>((values[low] + values[low + 1]) / 2);
-    for (const Overflow overflow : {Overflow::kNonFinite, Overflow::kSaturate}) {
-      const unsigned high = low == last && overflow == Overflow::kSaturate ? low : low + 1;
-      const unsigned even = low % 2 == 0 ? low : high;
-      ASSERT_EQ(T(middle, overflow).bits, even) << low;
-      ASSERT_EQ(T(std::nextafter(middle, 0.0F), overflow).bits, low) << low;
-      ASSERT_EQ(T(std::nextafter(middle, INFINITY), overflow).bits, high) << low;
-      ASSERT_EQ(T(-middle, overflow).bits, even | 1U << (sizeof(T) * 8 - 1)) << low;
+    for (const float number : {middle, std::nextafter(middle, 0.0F), std::nextafter(middle, HUGE_VALF),
+                               static_cast<float>(values[low])}) {
+      for (const CastMode& mode : test::deterministic_modes()) {
+        for (const float value : {number, -number}) {
+          rows.push_back({std::bit_cast<std::uint32_t>(value), mode, expected.code(value, mode)});
+        }
+      }
     }
   }
+  return rows;
 }
-TYPED_TEST(SmallFloats, RoundToNearestEven) {
-  check_middles<TypeParam>();
-  const DenormalsAsZero mode;
-  check_middles<TypeParam>();
-}
-
-// FP32's bit patterns, each of them in long runs.
-template <typename Check>
-void for_floats(const Check& check) {
-  const std::uint64_t step = std::getenv("FILIGREE_TEST_LONG") != nullptr ? 1 : 4099;
-  for (std::uint64_t bits = 0; bits <= std::numeric_limits<std::uint32_t>::max(); bits += step) {
-    const auto number = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
-    if (!std::isnan(number)) check(number);
+template <typename T>
+void check_middles(const std::vector<ValueAndCode>& rows) {
+  for (const ValueAndCode& row : rows) {
+    ASSERT_EQ(encode_float(T::kFormat, row.value, row.mode), row.code)
+        << std::hex << row.value << test::mode_name(row.mode);
   }
+}
+TYPED_TEST(SmallFloats, RoundAtMiddles) {
+  const auto rows = around_middles<TypeParam>();
+  check_middles<TypeParam>(rows);
+  const DenormalsAsZero mode;
+  check_middles<TypeParam>(rows);
 }
 
 TYPED_TEST(SmallFloats, AreTheNearestOfAllValues) {
-  const std::vector<double> values = magnitudes<TypeParam>();
-  for_floats([&](float number) {
-    for (const Overflow overflow : {Overflow::kNonFinite, Overflow::kSaturate}) {
-      ASSERT_EQ(TypeParam(number, overflow).bits, nearest<TypeParam>(values, number, overflow)) << number;
-    }
-  });
-}
-
-TYPED_TEST(SmallFloats, KeepNan) {
-  for (const std::uint32_t bits : {0x7F800001U, 0x7F80FFFFU, 0x7FFFFFFFU, 0xFF800001U, 0xFFFFFFFFU}) {
-    for (const Overflow overflow : {Overflow::kNonFinite, Overflow::kSaturate}) {
-      const TypeParam value(std::bit_cast<float>(bits), overflow);
-      EXPECT_TRUE(std::isnan(static_cast<float>(value))) << bits;
-      EXPECT_EQ(value.bits >> (sizeof(TypeParam) * 8 - 1), bits >> 31) << bits;
+  const FormatOracle expected = oracle<TypeParam>();
+  for (std::uint64_t bits = 0; bits <= std::numeric_limits<std::uint32_t>::max(); bits += 65537 * 5) {
+    const auto number = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
+    if (std::isnan(number)) continue;
+    for (const CastMode& mode : test::deterministic_modes()) {
+      ASSERT_EQ(TypeParam(number, mode).bits, expected.code(number, mode)) << number << test::mode_name(mode);
     }
   }
 }
 
-TEST(SmallFloat, OverflowsAsItsConstructorSays) {
+TYPED_TEST(SmallFloats, KeepNan) {
+  const test::PublishedFormat format = oracle<TypeParam>().format();
+  for (const std::uint32_t bits : {0x7F800001U, 0x7F80FFFFU, 0x7FFFFFFFU, 0xFF800001U, 0xFFFFFFFFU}) {
+    for (const CastMode& mode : test::deterministic_modes()) {
+      const TypeParam value(std::bit_cast<float>(bits), mode);
+      if (format.nan < 0) {
+        // Not silently zero: the largest.
+        EXPECT_EQ(std::abs(static_cast<float>(value)), static_cast<float>(format.largest)) << bits;
+        continue;
+      }
+      EXPECT_TRUE(std::isnan(static_cast<float>(value))) << bits;
+      if (format.negative_zero) {
+        EXPECT_EQ(value.bits / FormatOracle(format.name).sign_bit(), bits >> 31) << bits;
+      }
+    }
+  }
+}
+
+// Up with the probability of what is cut off: over random bits spread evenly, the share is exact. `step` is a
+// power of two.
+template <typename T>
+double mean_of_stochastic(float number, std::uint64_t step, Overflow overflow = Overflow::kNonFinite) {
+  const CastMode mode{.rounding = Rounding::kStochastic, .overflow = overflow};
+  double sum = 0;
+  int count = 0;
+  for (std::uint64_t random = step / 2; random < (1ULL << 32); random += step) {
+    sum += static_cast<float>(T(number, mode, static_cast<std::uint32_t>(random)));
+    ++count;
+  }
+  return sum / count;
+}
+TYPED_TEST(SmallFloats, RoundStochasticallyWithoutBias) {
+  const FormatOracle expected = oracle<TypeParam>();
+  const auto& values = expected.values();
+  const unsigned last = expected.format().largest_code;
+  const unsigned stride = last > 1000 ? 997 : 1;
+  for (unsigned low = 0; low < last; low += stride) {
+    for (const double share : {0.0, 0.25, 0.375, 0.9375}) {
+      const auto number = static_cast<float>(values[low] + share * (values[low + 1] - values[low]));
+      for (const float value : {number, -number}) {
+        ASSERT_EQ(mean_of_stochastic<TypeParam>(value, 1ULL << 26), double{value}) << low;
+      }
+    }
+  }
+}
+TYPED_TEST(SmallFloats, RoundStochasticallyToNeighboursAlone) {
+  const FormatOracle expected = oracle<TypeParam>();
+  Philox random(1, Purpose::kTest);
+  const CastMode down{.rounding = Rounding::kTowardZero};
+  const CastMode mode{.rounding = Rounding::kStochastic, .overflow = Overflow::kSaturate};
+  for (int i = 0; i < 20000; ++i) {
+    const auto number = std::bit_cast<float>(random.next_u32() & 0x7FFFFFFFU);
+    if (!std::isfinite(number)) continue;
+    const unsigned low = expected.magnitude_code(number, down);
+    const unsigned code = TypeParam(number, mode, random.next_u32()).bits;
+    const bool exact = expected.values()[low] == double{number};
+    ASSERT_TRUE(code == low || (!exact && code == std::min(low + 1, expected.format().largest_code)))
+        << number << ' ' << code << ' ' << low;
+  }
+}
+
+TEST(SmallFloat, RoundsTinyValuesUpWithTheirProbability) {
+  // 2^-40 of E5M2's smallest, 2^-16: beyond the 32 random bits' reach; 2^-30 within it.
+  const CastMode mode{.rounding = Rounding::kStochastic};
+  EXPECT_EQ(Float8E5M2(0x1p-56F, mode, 0xFFFFFFFFU).bits, 0);
+  EXPECT_EQ(Float8E5M2(0x1p-46F, mode, 0xFFFFFFFCU).bits, 1);
+  EXPECT_EQ(Float8E5M2(0x1p-46F, mode, 0xFFFFFFFBU).bits, 0);
+}
+
+TEST(SmallFloat, OverflowsAsItsModeSays) {
+  const CastMode open{.overflow = Overflow::kNonFinite};
   EXPECT_EQ(Float16(65519.9F).bits, 0x7BFF);
   EXPECT_EQ(Float16(65520.0F).bits, 0x7C00);
   EXPECT_EQ(Float16(-INFINITY).bits, 0xFC00);
-  EXPECT_EQ(Float8E4M3(464.0F, Overflow::kNonFinite).bits, 0x7E);
-  EXPECT_EQ(Float8E4M3(464.1F, Overflow::kNonFinite).bits, 0x7F);
+  EXPECT_EQ(BFloat16(std::numeric_limits<float>::max()).bits, 0x7F80);
+  EXPECT_EQ(Float8E4M3(464.0F, open).bits, 0x7E);
+  EXPECT_EQ(Float8E4M3(464.1F, open).bits, 0x7F);
   EXPECT_EQ(Float8E4M3(464.1F).bits, 0x7E);
   EXPECT_EQ(Float8E4M3(-INFINITY).bits, 0xFE);
   EXPECT_EQ(Float8E5M2(INFINITY).bits, 0x7B);
-  EXPECT_EQ(Float8E5M2(61440.0F, Overflow::kNonFinite).bits, 0x7C);
+  EXPECT_EQ(Float8E5M2(61440.0F, open).bits, 0x7C);
+  // ONNX's table.
+  EXPECT_EQ(Float8E4M3Fnuz(INFINITY).bits, 0x80);
+  EXPECT_EQ(Float8E4M3Fnuz(1e9F).bits, 0x7F);
+  EXPECT_EQ(Float8E4M3Fnuz(-1e9F).bits, 0xFF);
+  EXPECT_EQ(Float8E4M3Fnuz(-1e9F, open).bits, 0x80);
+  EXPECT_EQ(Float8E4M3Fnuz(-0.0F).bits, 0x00);
+  EXPECT_EQ(Float8E4M3Fnuz(-1e-9F).bits, 0x00);
+  EXPECT_EQ(Float4E2M1(5.0F).bits, 6);  // 4 and 6: the even code
+  EXPECT_EQ(Float4E2M1(-100.0F).bits, 0xF);
 }
 
 // By way of BF16 or FP16 some would be rounded twice.
@@ -191,6 +252,17 @@ TEST(SmallFloat, RoundsOnce) {
   const float above = 1.0625F + 0x1p-20F;  // beyond the middle of 1 and 1.125
   EXPECT_EQ(static_cast<float>(Float8E4M3(above)), 1.125F);
   EXPECT_EQ(static_cast<float>(Float8E4M3(static_cast<float>(Float16(above)))), 1.0F);
+}
+
+TEST(FloatFormats, AreFoundByName) {
+  EXPECT_EQ(float_format("float8-e4m3").format.bias, 7);
+  EXPECT_EQ(float_formats().size(), std::tuple_size_v<std::decay_t<decltype(kFloatTypes)>>);
+  try {
+    float_format("float8-e4m2");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("did you mean float8-e4m3"), std::string::npos) << error.what();
+  }
 }
 
 #ifdef __FLT16_MANT_DIG__
