@@ -29,7 +29,7 @@ class Walk {
     for (std::size_t next = 0; next < pairs.size(); ++next) {
       const Pair pair = pairs[next];
       if (of_a_[pair.a] || of_b_[pair.b]) {
-        if (of_a_[pair.a] != pair.b || of_b_[pair.b] != pair.a) return sharing_difference(pair);
+        if (of_a_[pair.a] != pair.b) return sharing_difference(pair);
         continue;
       }
       of_a_[pair.a] = pair.b;
