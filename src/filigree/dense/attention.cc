@@ -45,7 +45,8 @@ void clear_padding(const Head<T>& head, std::int64_t sequence, MatrixView<T> x, 
 }  // namespace
 
 template <typename T>
-void attention(const AttentionShape& shape, MatrixView<const T> qkv, T* probabilities, MatrixView<T> out) {
+void attention(const AttentionShape& shape, MatrixView<const T> qkv, T* probabilities, MatrixView<T> out,
+               const AttentionFactors& factors) {
   const std::int64_t hidden = out.columns;
   const auto softmax = softmax_rows<T>;
   parallel_tasks(shape.batch * shape.heads, [&](std::int64_t task, int) {
@@ -57,13 +58,14 @@ void attention(const AttentionShape& shape, MatrixView<const T> qkv, T* probabil
     if (head.length == 0) return;
     gemm<T>(Transpose::kNo, Transpose::kYes, T(1), head.of(qkv), head.of(qkv, hidden), T(0), p);
     softmax(p, scale);
-    gemm<T>(Transpose::kNo, Transpose::kNo, T(1), p, head.of(qkv, 2 * hidden), T(0), head.of(out));
+    gemm<T>(Transpose::kNo, Transpose::kNo, static_cast<T>(factors.output), p, head.of(qkv, 2 * hidden), T(0),
+            head.of(out));
   });
 }
 
 template <typename T>
 void attention_backward(const AttentionShape& shape, MatrixView<const T> dout, MatrixView<const T> qkv,
-                        const T* probabilities, MatrixView<T> dqkv) {
+                        const T* probabilities, MatrixView<T> dqkv, const AttentionFactors& factors) {
   const std::int64_t hidden = dout.columns;
   const auto softmax_backward = softmax_rows_backward<T>;
   parallel_tasks(shape.batch * shape.heads, [&](std::int64_t task, int) {
@@ -79,19 +81,24 @@ void attention_backward(const AttentionShape& shape, MatrixView<const T> dout, M
     scratch.resize(static_cast<std::size_t>(shape.sequence * shape.sequence));
     const MatrixView<T> ds(scratch.data(), head.length, head.length, shape.sequence);
     const MatrixView<const T> dy = head.of(dout);
-    gemm<T>(Transpose::kYes, Transpose::kNo, T(1), p, dy, T(0), head.of(dqkv, 2 * hidden));
+    gemm<T>(Transpose::kYes, Transpose::kNo, static_cast<T>(factors.v), p, dy, T(0),
+            head.of(dqkv, 2 * hidden));
     gemm<T>(Transpose::kNo, Transpose::kYes, T(1), dy, head.of(qkv, 2 * hidden), T(0), ds);
     softmax_backward(p, ds, scale);
-    gemm<T>(Transpose::kNo, Transpose::kNo, T(1), ds, head.of(qkv, hidden), T(0), head.of(dqkv));
-    gemm<T>(Transpose::kYes, Transpose::kNo, T(1), ds, head.of(qkv), T(0), head.of(dqkv, hidden));
+    gemm<T>(Transpose::kNo, Transpose::kNo, static_cast<T>(factors.q), ds, head.of(qkv, hidden), T(0),
+            head.of(dqkv));
+    gemm<T>(Transpose::kYes, Transpose::kNo, static_cast<T>(factors.k), ds, head.of(qkv), T(0),
+            head.of(dqkv, hidden));
   });
 }
 
-template void attention(const AttentionShape&, MatrixView<const float>, float*, MatrixView<float>);
-template void attention(const AttentionShape&, MatrixView<const double>, double*, MatrixView<double>);
+template void attention(const AttentionShape&, MatrixView<const float>, float*, MatrixView<float>,
+                        const AttentionFactors&);
+template void attention(const AttentionShape&, MatrixView<const double>, double*, MatrixView<double>,
+                        const AttentionFactors&);
 template void attention_backward(const AttentionShape&, MatrixView<const float>, MatrixView<const float>,
-                                 const float*, MatrixView<float>);
+                                 const float*, MatrixView<float>, const AttentionFactors&);
 template void attention_backward(const AttentionShape&, MatrixView<const double>, MatrixView<const double>,
-                                 const double*, MatrixView<double>);
+                                 const double*, MatrixView<double>, const AttentionFactors&);
 
 }  // namespace filigree::dense

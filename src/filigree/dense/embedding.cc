@@ -60,9 +60,15 @@ struct TokensByRow {
   std::vector<std::int64_t> tokens;
 };
 
-// to[r] = sum of from[t] over the tokens t of row r.
+template <typename T>
+void scale_row(T* row, std::int64_t n, T factor) {
+  if (factor == T(1)) return;
+  for (std::int64_t c = 0; c < n; ++c) row[c] *= factor;
+}
+
+// to[r] = factor * the sum of from[t] over the tokens t of row r.
 template <typename T, typename Index>
-void scatter(MatrixView<const T> from, std::span<const Index> ids, MatrixView<T> to) {
+void scatter(MatrixView<const T> from, std::span<const Index> ids, MatrixView<T> to, T factor) {
   const TokensByRow by_row(ids, to.rows);
   parallel_chunks(to.rows, 4 * kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
@@ -72,6 +78,7 @@ void scatter(MatrixView<const T> from, std::span<const Index> ids, MatrixView<T>
            i < by_row.offsets[static_cast<std::size_t>(r) + 1]; ++i) {
         add_row(from.row(by_row.tokens[static_cast<std::size_t>(i)]), row, to.columns);
       }
+      scale_row(row, to.columns, factor);
     }
   });
 }
@@ -81,7 +88,7 @@ void scatter(MatrixView<const T> from, std::span<const Index> ids, MatrixView<T>
 template <typename T>
 void embed(std::span<const std::int32_t> ids, std::span<const std::int32_t> type_ids, std::int64_t sequence,
            MatrixView<const T> words, MatrixView<const T> positions, MatrixView<const T> types,
-           MatrixView<T> out) {
+           MatrixView<T> out, std::type_identity_t<T> factor) {
   check_tokens(ids, type_ids, sequence, words, positions, types);
   parallel_chunks(static_cast<std::int64_t>(ids.size()), kRowsPerTask,
                   [&](std::int64_t begin, std::int64_t end) {
@@ -91,7 +98,9 @@ void embed(std::span<const std::int32_t> ids, std::span<const std::int32_t> type
                       const T* position = positions.row(t % sequence);
                       const T* type = types.row(type_ids.empty() ? 0 : type_ids[token]);
                       T* row = out.row(t);
-                      for (std::int64_t c = 0; c < out.columns; ++c) row[c] = word[c] + position[c] + type[c];
+                      for (std::int64_t c = 0; c < out.columns; ++c) {
+                        row[c] = factor * (word[c] + position[c] + type[c]);
+                      }
                     }
                   });
 }
@@ -99,9 +108,9 @@ void embed(std::span<const std::int32_t> ids, std::span<const std::int32_t> type
 template <typename T>
 void embed_backward(std::span<const std::int32_t> ids, std::span<const std::int32_t> type_ids,
                     std::int64_t sequence, MatrixView<const T> dout, MatrixView<T> dwords,
-                    MatrixView<T> dpositions, MatrixView<T> dtypes) {
+                    MatrixView<T> dpositions, MatrixView<T> dtypes, const EmbeddingFactors& factors) {
   check_tokens(ids, type_ids, sequence, dwords, dpositions, dtypes);
-  scatter(dout, ids, dwords);
+  scatter(dout, ids, dwords, static_cast<T>(factors.words));
   const auto tokens = static_cast<std::int64_t>(ids.size());
   parallel_chunks(dpositions.rows, kRowsPerTask / 4, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t p = begin; p < end; ++p) {
@@ -109,6 +118,7 @@ void embed_backward(std::span<const std::int32_t> ids, std::span<const std::int3
       std::fill(row, row + dpositions.columns, T(0));
       if (p >= sequence) continue;  // a longer table than sequence
       for (std::int64_t t = p; t < tokens; t += sequence) add_row(dout.row(t), row, dout.columns);
+      scale_row(row, dout.columns, static_cast<T>(factors.positions));
     }
   });
   // A handful of types share all tokens: sums over chunks of tokens, then over chunks.
@@ -121,7 +131,10 @@ void embed_backward(std::span<const std::int32_t> ids, std::span<const std::int3
           add_row(dout.row(t), partial + type * n, n);
         }
       });
-  for (std::int64_t r = 0; r < dtypes.rows; ++r) std::copy_n(sums.data() + r * n, n, dtypes.row(r));
+  for (std::int64_t r = 0; r < dtypes.rows; ++r) {
+    std::copy_n(sums.data() + r * n, n, dtypes.row(r));
+    scale_row(dtypes.row(r), n, static_cast<T>(factors.types));
+  }
 }
 
 template <typename T>
@@ -138,21 +151,21 @@ void gather_rows(MatrixView<const T> x, std::span<const std::int64_t> rows, Matr
 template <typename T>
 void gather_rows_backward(MatrixView<const T> dout, std::span<const std::int64_t> rows, MatrixView<T> dx) {
   check_indices(rows, dx.rows, "row");
-  scatter(dout, rows, dx);
+  scatter(dout, rows, dx, T(1));
 }
 
 template void embed(std::span<const std::int32_t>, std::span<const std::int32_t>, std::int64_t,
                     MatrixView<const float>, MatrixView<const float>, MatrixView<const float>,
-                    MatrixView<float>);
+                    MatrixView<float>, float);
 template void embed(std::span<const std::int32_t>, std::span<const std::int32_t>, std::int64_t,
                     MatrixView<const double>, MatrixView<const double>, MatrixView<const double>,
-                    MatrixView<double>);
+                    MatrixView<double>, double);
 template void embed_backward(std::span<const std::int32_t>, std::span<const std::int32_t>, std::int64_t,
-                             MatrixView<const float>, MatrixView<float>, MatrixView<float>,
-                             MatrixView<float>);
+                             MatrixView<const float>, MatrixView<float>, MatrixView<float>, MatrixView<float>,
+                             const EmbeddingFactors&);
 template void embed_backward(std::span<const std::int32_t>, std::span<const std::int32_t>, std::int64_t,
                              MatrixView<const double>, MatrixView<double>, MatrixView<double>,
-                             MatrixView<double>);
+                             MatrixView<double>, const EmbeddingFactors&);
 template void gather_rows(MatrixView<const float>, std::span<const std::int64_t>, MatrixView<float>);
 template void gather_rows(MatrixView<const double>, std::span<const std::int64_t>, MatrixView<double>);
 template void gather_rows_backward(MatrixView<const float>, std::span<const std::int64_t>, MatrixView<float>);

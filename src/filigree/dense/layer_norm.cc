@@ -24,6 +24,8 @@ struct NormRow {
   const T* gamma;
   const T* beta;
   T epsilon;
+  T branch_factor;
+  T residual_factor;
   T* sum;
   T* y;
   T* mean;
@@ -38,7 +40,10 @@ struct NormBackwardRow {
   const T* gamma;
   T mean;
   T rstd;
-  T* dsum;
+  T branch_factor;
+  T residual_factor;
+  T* dx;
+  T* dresidual;
   T* dgamma;
   T* dbeta;
   T* dbias;
@@ -57,11 +62,14 @@ template <typename T>
 HWY_INLINE void Forward(const NormRow<T>& row, std::int64_t n) {
   const hn::ScalableTag<T> d;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
+  const auto branch = hn::Set(d, row.branch_factor);
+  const auto residual = hn::Set(d, row.residual_factor);
   auto total = hn::Zero(d);
   for (std::int64_t i = 0; i < n; i += lanes) {
     auto v = LoadPart(d, row.x + i, n - i);
     if (row.bias != nullptr) v = hn::Add(v, LoadPart(d, row.bias + i, n - i));
-    if (row.residual != nullptr) v = hn::Add(v, LoadPart(d, row.residual + i, n - i));
+    v = hn::Mul(v, branch);
+    if (row.residual != nullptr) v = hn::MulAdd(LoadPart(d, row.residual + i, n - i), residual, v);
     StorePart(v, d, row.sum + i, n - i);
     total = hn::Add(total, v);
   }
@@ -93,6 +101,8 @@ HWY_INLINE void Backward(const NormBackwardRow<T>& row, std::int64_t n) {
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(d));
   const auto mean = hn::Set(d, row.mean);
   const auto rstd = hn::Set(d, row.rstd);
+  const auto branch = hn::Set(d, row.branch_factor);
+  const auto residual = hn::Set(d, row.residual_factor);
   auto sum_g = hn::Zero(d);
   auto sum_gh = hn::Zero(d);
   for (std::int64_t i = 0; i < n; i += lanes) {
@@ -111,8 +121,10 @@ HWY_INLINE void Backward(const NormBackwardRow<T>& row, std::int64_t n) {
     const auto g = hn::Mul(LoadPart(d, row.dy + i, n - i), LoadPart(d, row.gamma + i, n - i));
     auto ds = hn::Mul(rstd, hn::NegMulAdd(h, mean_gh, hn::Sub(g, mean_g)));
     if (row.dsum_in != nullptr) ds = hn::Add(ds, LoadPart(d, row.dsum_in + i, n - i));
-    StorePart(ds, d, row.dsum + i, n - i);
-    StorePart(hn::Add(ds, LoadPart(d, row.dbias + i, n - i)), d, row.dbias + i, n - i);
+    if (row.dresidual != nullptr) StorePart(hn::Mul(ds, residual), d, row.dresidual + i, n - i);
+    const auto dx = hn::Mul(ds, branch);
+    StorePart(dx, d, row.dx + i, n - i);
+    StorePart(hn::Add(dx, LoadPart(d, row.dbias + i, n - i)), d, row.dbias + i, n - i);
   }
 }
 
@@ -145,12 +157,14 @@ constexpr std::int64_t kRowsPerTask = 16;
 
 template <typename T>
 void add_layer_norm(MatrixView<const T> x, const T* bias, MatrixView<const T> residual, const T* gamma,
-                    const T* beta, T epsilon, MatrixView<T> sum, MatrixView<T> y, T* mean, T* rstd) {
+                    const T* beta, T epsilon, MatrixView<T> sum, MatrixView<T> y, T* mean, T* rstd,
+                    const SumFactors& factors) {
   const auto kernel = forward_kernel(T{});
   parallel_chunks(x.rows, kRowsPerTask, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) {
       kernel({x.row(r), bias, residual.data == nullptr ? nullptr : residual.row(r), gamma, beta, epsilon,
-              sum.row(r), y.row(r), mean + r, rstd + r},
+              static_cast<T>(factors.branch), static_cast<T>(factors.residual), sum.row(r), y.row(r),
+              mean + r, rstd + r},
              x.columns);
     }
   });
@@ -158,16 +172,18 @@ void add_layer_norm(MatrixView<const T> x, const T* bias, MatrixView<const T> re
 
 template <typename T>
 void add_layer_norm_backward(MatrixView<const T> dy, MatrixView<const T> dsum_in, MatrixView<const T> sum,
-                             const T* gamma, const T* mean, const T* rstd, MatrixView<T> dsum, T* dgamma,
-                             T* dbeta, T* dbias) {
+                             const T* gamma, const T* mean, const T* rstd, MatrixView<T> dx, T* dgamma,
+                             T* dbeta, T* dbias, MatrixView<T> dresidual, const SumFactors& factors) {
   const auto kernel = backward_kernel(T{});
   const std::int64_t n = dy.columns;
   AlignedVector<T> sums(static_cast<std::size_t>(3 * n));
   for_rows_with_sums(dy.rows, 3 * n, sums.data(), [&](std::int64_t begin, std::int64_t end, T* partial) {
     for (std::int64_t r = begin; r < end; ++r) {
-      kernel({dy.row(r), dsum_in.data == nullptr ? nullptr : dsum_in.row(r), sum.row(r), gamma, mean[r],
-              rstd[r], dsum.row(r), partial, partial + n, partial + 2 * n},
-             n);
+      kernel(
+          {dy.row(r), dsum_in.data == nullptr ? nullptr : dsum_in.row(r), sum.row(r), gamma, mean[r], rstd[r],
+           static_cast<T>(factors.branch_gradient), static_cast<T>(factors.residual_gradient), dx.row(r),
+           dresidual.data == nullptr ? nullptr : dresidual.row(r), partial, partial + n, partial + 2 * n},
+          n);
     }
   });
   for (std::int64_t c = 0; c < n; ++c) {
@@ -178,15 +194,19 @@ void add_layer_norm_backward(MatrixView<const T> dy, MatrixView<const T> dsum_in
 }
 
 template void add_layer_norm(MatrixView<const float>, const float*, MatrixView<const float>, const float*,
-                             const float*, float, MatrixView<float>, MatrixView<float>, float*, float*);
+                             const float*, float, MatrixView<float>, MatrixView<float>, float*, float*,
+                             const SumFactors&);
 template void add_layer_norm(MatrixView<const double>, const double*, MatrixView<const double>, const double*,
-                             const double*, double, MatrixView<double>, MatrixView<double>, double*, double*);
+                             const double*, double, MatrixView<double>, MatrixView<double>, double*, double*,
+                             const SumFactors&);
 template void add_layer_norm_backward(MatrixView<const float>, MatrixView<const float>,
                                       MatrixView<const float>, const float*, const float*, const float*,
-                                      MatrixView<float>, float*, float*, float*);
+                                      MatrixView<float>, float*, float*, float*, MatrixView<float>,
+                                      const SumFactors&);
 template void add_layer_norm_backward(MatrixView<const double>, MatrixView<const double>,
                                       MatrixView<const double>, const double*, const double*, const double*,
-                                      MatrixView<double>, double*, double*, double*);
+                                      MatrixView<double>, double*, double*, double*, MatrixView<double>,
+                                      const SumFactors&);
 
 }  // namespace filigree::dense
 #endif

@@ -1,17 +1,18 @@
 // gelu(x + bias), exact form (dense/gelu.h).
 #pragma once
 
-#include "filigree/nn/torch.h"
+#include "filigree/nn/factors.h"
 
 namespace filigree::nn {
 
-// x: [rows, columns]; bias: [columns] or none. float or double.
-Tensor bias_gelu(const Tensor& x, const OptionalTensor& bias);
+// x: [rows, columns]; bias: [columns] or none. float or double. `factors`: output, x, bias where there is
+// one.
+Tensor bias_gelu(const Tensor& x, const OptionalTensor& bias, FactorList factors = {});
 
-// The parts without autograd, as registered with LibTorch.
-Tensor bias_gelu_forward(const Tensor& x, const OptionalTensor& bias);
+// The parts without autograd, as registered with LibTorch. Results are multiplied by `factor`.
+Tensor bias_gelu_forward(const Tensor& x, const OptionalTensor& bias, double factor = 1);
 // Gives the gradients of x and of the bias (of a bias of zeros where there is none).
-std::tuple<Tensor, Tensor> bias_gelu_backward(const Tensor& grad, const Tensor& x,
-                                              const OptionalTensor& bias);
+std::tuple<Tensor, Tensor> bias_gelu_backward(const Tensor& grad, const Tensor& x, const OptionalTensor& bias,
+                                              double factor = 1);
 
 }  // namespace filigree::nn

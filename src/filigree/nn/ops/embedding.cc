@@ -22,21 +22,22 @@ class Embed : public torch::autograd::Function<Embed> {
  public:
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& ids,
                         const OptionalTensor& type_ids, const Tensor& words, const Tensor& positions,
-                        const Tensor& types, std::int64_t sequence) {
+                        const Tensor& types, std::int64_t sequence, FactorList factors) {
+    context->saved_data["factors"] = factors.vec();
     context->save_for_backward({ids, value_or_none(type_ids)});
     context->saved_data["sequence"] = sequence;
     context->saved_data["rows"] = std::vector<std::int64_t>{words.size(0), positions.size(0), types.size(0)};
-    return embed_forward(ids, type_ids, words, positions, types, sequence);
+    return embed_forward(ids, type_ids, words, positions, types, sequence, factors);
   }
 
   static variable_list backward(torch::autograd::AutogradContext* context, variable_list grads) {
     refuse_second_derivatives("embed");
     const auto saved = context->get_saved_variables();
     const auto rows = context->saved_data["rows"].toIntVector();
-    auto [dwords, dpositions, dtypes] =
-        embed_backward(grads[0].contiguous(), saved[0], optional_of(saved[1]),
-                       context->saved_data["sequence"].toInt(), rows[0], rows[1], rows[2]);
-    return {Tensor(), Tensor(), dwords, dpositions, dtypes, Tensor()};
+    auto [dwords, dpositions, dtypes] = embed_backward(
+        grads[0].contiguous(), saved[0], optional_of(saved[1]), context->saved_data["sequence"].toInt(),
+        rows[0], rows[1], rows[2], context->saved_data["factors"].toDoubleVector());
+    return {Tensor(), Tensor(), dwords, dpositions, dtypes, Tensor(), Tensor()};
   }
 };
 
@@ -59,14 +60,16 @@ class GatherRows : public torch::autograd::Function<GatherRows> {
 }  // namespace
 
 Tensor embed(const Tensor& ids, const OptionalTensor& type_ids, const Tensor& words, const Tensor& positions,
-             const Tensor& types, std::int64_t sequence) {
-  return Embed::apply(ids, type_ids, words, positions, types, sequence);
+             const Tensor& types, std::int64_t sequence, FactorList factors) {
+  return Embed::apply(ids, type_ids, words, positions, types, sequence, factors);
 }
 
 Tensor gather_rows(const Tensor& x, const Tensor& rows) { return GatherRows::apply(x, rows); }
 
 Tensor embed_forward(const Tensor& ids, const OptionalTensor& type_ids, const Tensor& words,
-                     const Tensor& positions, const Tensor& types, std::int64_t sequence) {
+                     const Tensor& positions, const Tensor& types, std::int64_t sequence,
+                     FactorList factors) {
+  const double factor = OpFactors(factors, 3, "embed").output();
   Tensor out;
   with_real_type(words, "embed", [&](auto zero) {
     using T = decltype(zero);
@@ -76,7 +79,7 @@ Tensor embed_forward(const Tensor& ids, const OptionalTensor& type_ids, const Te
     dense::embed<T>(id_span, indices_of<std::int32_t>(value_or_none(type_ids), "embed types"), sequence,
                     table, matrix_of<const T>(positions, positions.size(0), table.columns, "embed positions"),
                     matrix_of<const T>(types, types.size(0), table.columns, "embed types"),
-                    matrix_of<T>(out, "embed"));
+                    matrix_of<T>(out, "embed"), static_cast<T>(factor));
   });
   return out;
 }
@@ -84,7 +87,10 @@ Tensor embed_forward(const Tensor& ids, const OptionalTensor& type_ids, const Te
 std::tuple<Tensor, Tensor, Tensor> embed_backward(const Tensor& grad, const Tensor& ids,
                                                   const OptionalTensor& type_ids, std::int64_t sequence,
                                                   std::int64_t words, std::int64_t positions,
-                                                  std::int64_t types) {
+                                                  std::int64_t types, FactorList factors) {
+  const OpFactors checked(factors, 3, "embed");
+  const dense::EmbeddingFactors each{
+      .words = checked.input(0), .positions = checked.input(1), .types = checked.input(2)};
   Tensor dwords, dpositions, dtypes;
   with_real_type(grad, "embed", [&](auto zero) {
     using T = decltype(zero);
@@ -96,7 +102,7 @@ std::tuple<Tensor, Tensor, Tensor> embed_backward(const Tensor& grad, const Tens
     dtypes = at::empty({types, dout.columns}, grad.options());
     dense::embed_backward<T>(id_span, indices_of<std::int32_t>(value_or_none(type_ids), "embed types"),
                              sequence, dout, matrix_of<T>(dwords, "embed"), matrix_of<T>(dpositions, "embed"),
-                             matrix_of<T>(dtypes, "embed"));
+                             matrix_of<T>(dtypes, "embed"), each);
   });
   return {dwords, dpositions, dtypes};
 }

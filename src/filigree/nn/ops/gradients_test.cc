@@ -18,6 +18,7 @@
 #include "filigree/nn/ops/cross_entropy.h"
 #include "filigree/nn/ops/embedding.h"
 #include "filigree/nn/ops/linear.h"
+#include "filigree/nn/ops/scale.h"
 
 namespace filigree::nn {
 namespace {
@@ -165,6 +166,7 @@ std::vector<GradientCase> gradient_cases() {
        "one type",
        [=](const auto& in) { return embed(ids, {}, in[0], in[1], in[2], 3); },
        {random({6, 5}, 1), random({4, 5}, 2), random({2, 5}, 3)}},
+      {"scale", "as one factor", [](const auto& in) { return nn::scale(in[0], 1.5, 1.5); }, {x}},
       {"gather_rows",
        "a row twice",
        [=](const auto& in) { return gather_rows(in[0], rows); },
@@ -253,12 +255,12 @@ TEST(Gradients, SecondDerivativesAreRefused) {
 
 TEST(Gradients, PartsAreRefusedWhereTheyWouldLoseTheGradient) {
   const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("filigree::linear_grad_input", "");
-  const auto typed = op.typed<Tensor(const Tensor&, const Tensor&)>();
+  const auto typed = op.typed<Tensor(const Tensor&, const Tensor&, double)>();
   const Tensor grad = random({5, 3}, 1).requires_grad_(true);
   const Tensor w = random({3, 7}, 2);
-  EXPECT_THROW(typed.call(grad, w), Error);
+  EXPECT_THROW(typed.call(grad, w, 1), Error);
   const at::NoGradGuard no_grad;
-  expect_close(typed.call(grad, w), at::matmul(grad, w), 1e-12);
+  expect_close(typed.call(grad, w, 1), at::matmul(grad, w), 1e-12);
 }
 
 TEST(Values, AgreeWithLibTorch) {
@@ -374,10 +376,10 @@ TEST(Values, PartsDoNotTouchTheirArguments) {
 // As Python sees them.
 TEST(Library, OpsAreRegisteredWithAutograd) {
   const auto op = c10::Dispatcher::singleton().findSchemaOrThrow("filigree::linear", "");
-  const auto typed = op.typed<Tensor(const Tensor&, const Tensor&, const OptionalTensor&)>();
+  const auto typed = op.typed<Tensor(const Tensor&, const Tensor&, const OptionalTensor&, FactorList)>();
   const Tensor x = random({5, 7}, 1).requires_grad_(true);
   const Tensor w = random({3, 7}, 2);
-  typed.call(x, w, OptionalTensor()).sum().backward();
+  typed.call(x, w, OptionalTensor(), {}).sum().backward();
   expect_close(x.grad(), w.sum(0).expand({5, 7}), 1e-12);
 }
 

@@ -13,6 +13,7 @@
 #include "filigree/nn/ops/cross_entropy.h"
 #include "filigree/nn/ops/embedding.h"
 #include "filigree/nn/ops/linear.h"
+#include "filigree/nn/ops/scale.h"
 #include "filigree/nn/views.h"
 
 namespace filigree::nn {
@@ -174,21 +175,22 @@ TORCH_LIBRARY(filigree, library) {
               torch::dispatch(c10::DispatchKey::CPU, &Plain<&bsr_trim>::call));
 
   // With autograd.
-  library.def("linear(Tensor x, Tensor weight, Tensor? bias) -> Tensor");
+  library.def("linear(Tensor x, Tensor weight, Tensor? bias, float[] factors=[]) -> Tensor");
   library.def(
       "bsr_linear(Tensor x, Tensor values, __torch__.torch.classes.filigree.BsrPattern pattern, Tensor? "
-      "bias) -> "
-      "Tensor");
-  library.def("bias_gelu(Tensor x, Tensor? bias) -> Tensor");
+      "bias, float[] factors=[]) -> Tensor");
+  library.def("bias_gelu(Tensor x, Tensor? bias, float[] factors=[]) -> Tensor");
   library.def(
-      "add_layer_norm(Tensor x, Tensor? bias, Tensor? residual, Tensor gamma, Tensor beta, float epsilon) -> "
-      "(Tensor, "
-      "Tensor)");
-  library.def("attention(Tensor qkv, Tensor lengths, int heads) -> Tensor");
-  library.def("cross_entropy(Tensor logits, Tensor? bias, Tensor labels, float divisor) -> (Tensor, Tensor)");
+      "add_layer_norm(Tensor x, Tensor? bias, Tensor? residual, Tensor gamma, Tensor beta, float epsilon, "
+      "float[] factors=[]) -> (Tensor, Tensor)");
+  library.def("attention(Tensor qkv, Tensor lengths, int heads, float[] factors=[]) -> Tensor");
   library.def(
-      "embed(Tensor ids, Tensor? type_ids, Tensor words, Tensor positions, Tensor types, int sequence) -> "
-      "Tensor");
+      "cross_entropy(Tensor logits, Tensor? bias, Tensor labels, float divisor, float[] factors=[]) -> "
+      "(Tensor, Tensor)");
+  library.def(
+      "embed(Tensor ids, Tensor? type_ids, Tensor words, Tensor positions, Tensor types, int sequence, "
+      "float[] factors=[]) -> Tensor");
+  library.def("scale(Tensor x, float forward, float backward) -> Tensor");
   library.def("gather_rows(Tensor x, Tensor rows) -> Tensor");
 
   // Forward and backward as ops of their own.
@@ -225,7 +227,8 @@ TORCH_LIBRARY(filigree, library) {
   library.impl("attention", &attention);           \
   library.impl("cross_entropy", &cross_entropy);   \
   library.impl("embed", &embed);                   \
-  library.impl("gather_rows", &gather_rows)
+  library.impl("gather_rows", &gather_rows);       \
+  library.impl("scale", &scale)
 
 TORCH_LIBRARY_IMPL(filigree, CPU, library) { FILIGREE_DIFFERENTIABLE(library); }
 TORCH_LIBRARY_IMPL(filigree, Autograd, library) { FILIGREE_DIFFERENTIABLE(library); }
