@@ -84,8 +84,9 @@ Factors convolution(const ConvolutionShape& shape) {
   const auto outputs = static_cast<double>(output_length(shape));
   const double pairs = products_per_sequence(shape);
   const auto batch = static_cast<double>(shape.batch);
-  const auto fan_in = static_cast<double>(shape.channels_in / shape.groups);
-  const auto fan_out = static_cast<double>(shape.channels_out / shape.groups);
+  const auto groups = static_cast<double>(shape.groups);
+  const double fan_in = static_cast<double>(shape.channels_in) / groups;
+  const double fan_out = static_cast<double>(shape.channels_out) / groups;
   Factors factors{.output = inverse_root(fan_in * pairs / outputs),
                   .inputs = {inverse_root(fan_out * pairs / static_cast<double>(shape.length)),
                              inverse_root(batch * pairs / static_cast<double>(shape.kernel))}};

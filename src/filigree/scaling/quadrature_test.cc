@@ -29,5 +29,19 @@ TEST(NormalMean, OfSteepFunctionsIsExact) {
   }
 }
 
+// E|x|^k = 2^(k / 2) Gamma((d + k) / 2) / Gamma(d / 2).
+TEST(ChiNodes, HaveTheMomentsOfALength) {
+  for (const double dimension : {1.0, 2.0, 3.0, 16.0, 128.0, 8192.0}) {
+    for (const int power : {0, 1, 2, 4}) {
+      double mean = 0;
+      for (const ChiNode& node : chi_nodes(dimension)) mean += node.weight * std::pow(node.value, power);
+      const double expected = std::exp(power * std::log(2) / 2 + std::lgamma((dimension + power) / 2) -
+                                       std::lgamma(dimension / 2));
+      EXPECT_NEAR(mean / expected, 1, 1e-5) << "|x|^" << power << " of " << dimension;
+    }
+    EXPECT_LT(chi_nodes(dimension).size(), 64U);
+  }
+}
+
 }  // namespace
 }  // namespace filigree::scaling

@@ -38,11 +38,10 @@ BranchRatio transformer_residual(std::int64_t index, const TransformerDepth& dep
   const double feed_forward =
       depth.residual_mult * depth.residual_mult * 2 / (1 + depth.attn_ratio * depth.attn_ratio);
   const double attention = depth.attn_ratio * depth.attn_ratio * feed_forward;
-  const auto attention_before = static_cast<double>((index + 1) / 2);
-  const auto feed_forward_before = static_cast<double>(index / 2);
-  const double own = index % 2 == 0 ? attention : feed_forward;
-  return {
-      std::sqrt(own / (sublayers / 2 + attention_before * attention + feed_forward_before * feed_forward))};
+  const bool is_attention = index % 2 == 0;
+  const double layers_before = static_cast<double>(index - index % 2) / 2;
+  const double before = layers_before * (attention + feed_forward) + (is_attention ? 0 : attention);
+  return {std::sqrt((is_attention ? attention : feed_forward) / (sublayers / 2 + before))};
 }
 
 }  // namespace filigree::scaling
