@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "filigree/base/error.h"
-#include "filigree/models/initialise.h"
 #include "filigree/nn/ops/bsr_linear.h"
 #include "filigree/nn/ops/linear.h"
 
@@ -20,8 +19,9 @@ EncoderMatrix::Pattern random_pattern(std::int64_t out, std::int64_t in, int blo
 }  // namespace
 
 EncoderMatrix::EncoderMatrix(std::vector<std::string> names, std::int64_t out, std::int64_t in,
-                             const SparsityConfig& sparsity, std::optional<std::uint64_t> seed,
-                             std::uint64_t first_index, ParameterList& parameters)
+                             const SparsityConfig& sparsity, Initialiser initialiser,
+                             std::optional<std::uint64_t> seed, std::uint64_t first_index,
+                             ParameterList& parameters)
     : names_(std::move(names)), out_(out), in_(in), sparsity_(sparsity) {
   const int b = sparsity_.block;
   if (has_patterns()) block_count_ = sparse::block_count_for_density(out, in, b, sparsity_.density);
@@ -29,7 +29,7 @@ EncoderMatrix::EncoderMatrix(std::vector<std::string> names, std::int64_t out, s
   std::vector<ParameterPart> parts;
   for (std::size_t p = 0; p < names_.size(); ++p) {
     if (stored_sparse) {
-      parts.push_back({names_[p] + ".values", values_before(p), {block_count_, b, b}});
+      parts.push_back({names_[p] + std::string(kValues), values_before(p), {block_count_, b, b}});
     } else {
       parts.push_back({names_[p], values_before(p), {out, in}});
     }
@@ -38,10 +38,10 @@ EncoderMatrix::EncoderMatrix(std::vector<std::string> names, std::int64_t out, s
   shape.front() *= static_cast<std::int64_t>(names_.size());
   const auto options = at::TensorOptions(at::kFloat).device(seed ? at::kCPU : at::kMeta);
   parameter_ = &parameters.add(at::zeros(shape, options), /*decay=*/true, std::move(parts));
-  if (seed) draw(*seed, first_index);
+  if (seed) draw(initialiser, *seed, first_index);
 }
 
-void EncoderMatrix::draw(std::uint64_t seed, std::uint64_t first_index) {
+void EncoderMatrix::draw(Initialiser initialiser, std::uint64_t seed, std::uint64_t first_index) {
   const int b = sparsity_.block;
   if (has_patterns()) {
     std::vector<Pattern> patterns;
@@ -52,7 +52,7 @@ void EncoderMatrix::draw(std::uint64_t seed, std::uint64_t first_index) {
   }
   auto* data = parameter_->value.data_ptr<float>();
   for (std::size_t p = 0; p < names_.size(); ++p) {
-    const std::vector<float> dense = truncated_normal_matrix(seed, first_index + p, out_, in_);
+    const std::vector<float> dense = initial_matrix(initialiser, seed, first_index + p, out_, in_);
     if (!has_patterns()) {
       std::copy(dense.begin(), dense.end(), data + values_before(p));
       continue;
@@ -67,9 +67,11 @@ void EncoderMatrix::draw(std::uint64_t seed, std::uint64_t first_index) {
   }
 }
 
-Tensor EncoderMatrix::apply(const Tensor& x, const OptionalTensor& bias) const {
-  if (sparsity_.storage == Storage::kSparse) return nn::bsr_linear(x, parameter_->value, stacked_, bias);
-  return nn::linear(x, parameter_->value, bias);
+Tensor EncoderMatrix::apply(const Tensor& x, const OptionalTensor& bias, nn::FactorList factors) const {
+  if (sparsity_.storage == Storage::kSparse) {
+    return nn::bsr_linear(x, parameter_->value, stacked_, bias, factors);
+  }
+  return nn::linear(x, parameter_->value, bias, factors);
 }
 
 void EncoderMatrix::mask_gradient() const {

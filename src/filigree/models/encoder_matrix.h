@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "filigree/models/initialise.h"
 #include "filigree/models/sparsity.h"
 #include "filigree/nn/bsr_pattern.h"
+#include "filigree/nn/factors.h"
 #include "filigree/sparse/bsr_pattern.h"
 
 namespace filigree::models {
@@ -20,17 +22,19 @@ namespace filigree::models {
 class EncoderMatrix {
  public:
   using Pattern = std::shared_ptr<const sparse::BsrPattern>;
+  // What a part's name ends in where its values are stored sparse.
+  static constexpr std::string_view kValues = ".values";
 
   // Parts of out x in. `first_index` numbers the parts within the model: it names their random streams.
   // The values' parameter is added to `parameters`. Without a seed there are no patterns and the parameter is
   // a shape without memory: for a checkpoint to fill (parameter() and set_patterns()).
   // Errors (usage): the block does not divide the shape; a density that is not in (0, 1].
   EncoderMatrix(std::vector<std::string> names, std::int64_t out, std::int64_t in,
-                const SparsityConfig& sparsity, std::optional<std::uint64_t> seed, std::uint64_t first_index,
-                ParameterList& parameters);
+                const SparsityConfig& sparsity, Initialiser initialiser, std::optional<std::uint64_t> seed,
+                std::uint64_t first_index, ParameterList& parameters);
 
-  // x: [tokens, in]; bias: [parts * out] or none.
-  Tensor apply(const Tensor& x, const OptionalTensor& bias) const;
+  // x: [tokens, in]; bias: [parts * out] or none. `factors`: those of nn::linear.
+  Tensor apply(const Tensor& x, const OptionalTensor& bias, nn::FactorList factors = {}) const;
 
   // After the backward pass: zeroes what the mask hides. Nothing to do for other storages.
   void mask_gradient() const;
@@ -62,7 +66,7 @@ class EncoderMatrix {
   void set_patterns(std::vector<Pattern> patterns);
 
  private:
-  void draw(std::uint64_t seed, std::uint64_t first_index);
+  void draw(Initialiser initialiser, std::uint64_t seed, std::uint64_t first_index);
   void fill_mask();
   std::int64_t values_before(std::size_t part) const;
 

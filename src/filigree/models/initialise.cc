@@ -5,14 +5,16 @@
 
 namespace filigree::models {
 
-std::vector<float> truncated_normal_matrix(std::uint64_t seed, std::uint64_t index, std::int64_t rows,
-                                           std::int64_t columns) {
+std::vector<float> initial_matrix(Initialiser initialiser, std::uint64_t seed, std::uint64_t index,
+                                  std::int64_t rows, std::int64_t columns) {
   std::vector<float> values(static_cast<std::size_t>(rows * columns));
   parallel_tasks(rows, [&](std::int64_t row, int) {
     Philox random(seed, Purpose::kInitialise, index, static_cast<std::uint32_t>(row));
     float* out = values.data() + row * columns;
-    for (std::int64_t c = 0; c < columns; ++c)
-      out[c] = static_cast<float>(kInitialStd * random.truncated_normal(2));
+    for (std::int64_t c = 0; c < columns; ++c) {
+      out[c] = static_cast<float>(
+          initialiser == Initialiser::kUnit ? random.normal() : kInitialStd * random.truncated_normal(2));
+    }
   });
   return values;
 }

@@ -18,7 +18,7 @@ double gradient_norm(const ParameterList& parameters, std::int64_t step) {
       const std::int64_t at = find_non_finite(grad.data_ptr<float>(), grad.numel());
       fail("the gradient of {} is {} at step {}", parameter->part_name(at), grad.data_ptr<float>()[at], step);
     }
-    total += squares;
+    total += squares / (parameter->gradient_factor * parameter->gradient_factor);
   }
   return std::sqrt(total);
 }
@@ -26,7 +26,6 @@ double gradient_norm(const ParameterList& parameters, std::int64_t step) {
 void optimizer_step(const OptimizerConfig& config, double learning_rate, std::int64_t step, double norm,
                     ParameterList& parameters) {
   dense::AdamWStep adamw;
-  adamw.learning_rate = learning_rate;
   adamw.beta1 = config.beta1;
   adamw.beta2 = config.beta2;
   adamw.epsilon = config.epsilon;
@@ -42,7 +41,9 @@ void optimizer_step(const OptimizerConfig& config, double learning_rate, std::in
   for (const auto& parameter : parameters) {
     const Tensor& grad = parameter->value.grad();
     if (!grad.defined()) continue;
-    adamw.weight_decay = parameter->decay ? config.weight_decay : 0;
+    adamw.learning_rate = learning_rate * parameter->learning_rate_factor;
+    // Decay is learning rate times this: it stays what it would be unscaled.
+    adamw.weight_decay = parameter->decay ? config.weight_decay / parameter->learning_rate_factor : 0;
     dense::adamw<float>(adamw, grad.data_ptr<float>(), parameter->value.data_ptr<float>(),
                         parameter->first_moment.data_ptr<float>(), parameter->second_moment.data_ptr<float>(),
                         parameter->value.numel());

@@ -13,8 +13,8 @@ struct OptimizerConfig {
   double clip = 1.0;  // largest global norm of the gradient; 0 turns clipping off
 };
 
-// Norm over all gradients. Errors (failed): a gradient holds NaN or infinity; the message names the
-// tensor and `step`.
+// Norm over all gradients, each without its gradient_factor: that of the unscaled model. Errors (failed): a
+// gradient holds NaN or infinity; the message names the tensor and `step`.
 double gradient_norm(const ParameterList& parameters, std::int64_t step);
 
 // One step (from 1): scales the gradients to the config's norm, given that theirs is `norm`, and updates

@@ -29,6 +29,10 @@ struct ParameterPart {
 struct Parameter {
   Tensor value;        // float, contiguous, a leaf that requires its gradient
   bool decay = false;  // weight decay applies: matrices yes; biases and norms no
+  // In a unit-scaled model: what its gradient is multiplied by beside the model's true one by the parameter
+  // as the unscaled model would hold it, and what its learning rate is.
+  double gradient_factor = 1;
+  double learning_rate_factor = 1;
   std::vector<ParameterPart> parts;
   Tensor first_moment;  // of value's shape, zero at the start; undefined where there is no training
   Tensor second_moment;

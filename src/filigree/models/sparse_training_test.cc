@@ -50,9 +50,9 @@ struct Fixture {
   Fixture(Storage storage, double density, int block, double prune_ratio, std::uint64_t seed = 5) {
     SparsityConfig sparsity{storage, density, block};
     matrices.push_back(std::make_unique<EncoderMatrix>(std::vector<std::string>{"q", "k", "v"}, 64, 96,
-                                                       sparsity, seed, 0, parameters));
-    matrices.push_back(std::make_unique<EncoderMatrix>(std::vector<std::string>{"o"}, 96, 64, sparsity, seed,
-                                                       3, parameters));
+                                                       sparsity, Initialiser::kBert, seed, 0, parameters));
+    matrices.push_back(std::make_unique<EncoderMatrix>(std::vector<std::string>{"o"}, 96, 64, sparsity,
+                                                       Initialiser::kBert, seed, 3, parameters));
     for (const auto& parameter : parameters) {
       parameter->first_moment.copy_(parameter->value * 2);
       parameter->second_moment.copy_(parameter->value * parameter->value);
@@ -240,8 +240,8 @@ TEST(EncoderMatrix, SparseAndMaskedHoldTheSameMatrix) {
   const SparsityConfig sparse_config{Storage::kSparse, 0.2, 8};
   const SparsityConfig masked_config{Storage::kMasked, 0.2, 8};
   ParameterList a, b;
-  const EncoderMatrix sparse({"q", "k"}, 64, 96, sparse_config, 1, 0, a);
-  const EncoderMatrix masked({"q", "k"}, 64, 96, masked_config, 1, 0, b);
+  const EncoderMatrix sparse({"q", "k"}, 64, 96, sparse_config, Initialiser::kBert, 1, 0, a);
+  const EncoderMatrix masked({"q", "k"}, 64, 96, masked_config, Initialiser::kBert, 1, 0, b);
   const Tensor x = at::ones({3, 96}) * at::arange(96, at::kFloat);
   EXPECT_LT((sparse.apply(x, {}) - masked.apply(x, {})).abs().max().item<float>(), 1e-4);
 }

@@ -10,15 +10,17 @@
 
 #include "filigree/models/bert/batch.h"
 #include "filigree/models/bert/config.h"
+#include "filigree/models/bert/factors.h"
 #include "filigree/models/encoder_matrix.h"
 
 namespace filigree::models {
 
-// Parameters carry Hugging Face's names (bert.encoder.layer.0.attention.self.query.weight; where the norm
-// comes first, the encoder's are those of its RobertaPreLayerNorm below the prefix bert).
+// Parameters carry Hugging Face's names (names.h). A unit-scaled one takes the factors of its ops from the
+// solver when it is built.
 class Bert {
  public:
-  // Initialised as BERT: truncated normal of standard deviation 0.02, biases 0, norms 1 and 0. Without a seed
+  // Initialised as BERT: truncated normal of standard deviation 0.02 (unit-scaled: normal of 1), biases 0,
+  // norms 1 and 0. Without a seed
   // it has names and shapes alone, takes no memory and can do nothing before a checkpoint fills it.
   Bert(const BertConfig& config, std::optional<std::uint64_t> seed);
   Bert(const Bert&) = delete;
@@ -63,18 +65,21 @@ class Bert {
     Norm output_norm;     // after the feed-forward part (post) or before it (pre)
   };
 
+  Initialiser initialiser() const { return config_.unit_scaling ? Initialiser::kUnit : Initialiser::kBert; }
   Tensor constant(std::int64_t size, double value) const;
   Parameter& add_table(const std::string& name, std::int64_t rows, std::int64_t columns);
   Parameter& add_bias(const std::vector<std::string>& names, std::int64_t each);
   Norm add_norm(const std::string& name);
   EncoderMatrix* add_matrix(std::vector<std::string> names, std::int64_t out, std::int64_t in);
   void add_layer(std::int64_t index);
+  void set_scaling_of_parameters();
 
   Tensor encode(const MlmBatch& batch) const;
   Tensor head(const Tensor& hidden, const MlmBatch& batch) const;
   Tensor pooled(const Tensor& hidden, const MlmBatch& batch) const;
 
   BertConfig config_;
+  BertFactors factors_;
   std::optional<std::uint64_t> seed_;
   std::uint64_t next_index_ = 0;  // of random streams
   ParameterList parameters_;
@@ -84,7 +89,8 @@ class Bert {
   Parameter* types_;
   Norm embedding_norm_;
   std::vector<Layer> layers_;
-  Norm final_norm_{};  // pre-norm only
+  Norm final_norm_{};   // pre-norm only
+  Parameter* decoder_;  // the words', where it is tied
   Parameter* transform_;
   Parameter* transform_bias_;
   Norm transform_norm_;

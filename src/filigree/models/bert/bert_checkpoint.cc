@@ -150,9 +150,15 @@ void check_same(const nlohmann::json& saved, const nlohmann::json& wanted, const
     if (saved.contains(key) && saved.at(key) == value) continue;
     fail_usage(
         "the checkpoint was made with {} {} = {}, this command asks for {}; resume with the run's own "
-        "options, "
-        "or start a new run in another folder",
+        "options, or start a new run in another folder",
         what, key, saved.contains(key) ? saved.at(key).dump() : "none", value.dump());
+  }
+  for (const auto& [key, value] : saved.items()) {
+    if (wanted.contains(key)) continue;
+    fail_usage(
+        "the checkpoint was made with {} {} = {}, this command asks for none; resume with the run's own "
+        "options, or start a new run in another folder",
+        what, key, value.dump());
   }
 }
 
@@ -172,9 +178,9 @@ void check_same_data(const nlohmann::json& saved, const nlohmann::json& wanted) 
 // A damaged description must not divide by zero.
 void check_ranges(const BertConfig& config) {
   const int b = config.sparsity.block;
-  const bool sound = config.norm_epsilon > 0 && config.norm_epsilon < 1 &&
-                     (b == 1 || b == 4 || b == 8 || b == 16) && config.sparsity.density > 0 &&
-                     config.sparsity.density <= 1 && config.hidden % config.heads == 0 &&
+  const bool sound = config.norm_epsilon > 0 && config.norm_epsilon < 1 && sparse::is_block_shape(b) &&
+                     config.sparsity.density > 0 && config.sparsity.density <= 1 &&
+                     config.hidden % config.heads == 0 &&
                      (config.sparsity.storage == Storage::kDense ||
                       (config.hidden % b == 0 && config.intermediate % b == 0));
   if (!sound) fail_data("the checkpoint's description of the model is damaged: sizes that no model has");
@@ -188,19 +194,53 @@ std::string storage_name(Storage storage) {
 
 std::string hash_text(std::uint64_t hash) { return fmt::format("{:016x}", hash); }
 
+nlohmann::json to_json(const UnitScalingConfig& config) {
+  return {{"constraint", scaling::constraint_name(config.constraint)},
+          {"residual_share",
+           config.residual_share ? nlohmann::json(*config.residual_share) : nlohmann::json("running-mean")},
+          {"sequences", config.sequences},
+          {"sequence", config.sequence},
+          {"predictions", config.predictions}};
+}
+
+UnitScalingConfig unit_scaling_from_json(const nlohmann::json& json) {
+  UnitScalingConfig config;
+  config.constraint = scaling::parse_constraint(json.at("constraint").get<std::string>());
+  if (json.at("residual_share") == "running-mean") {
+    config.residual_share.reset();
+  } else {
+    config.residual_share = json.at("residual_share").get<double>();
+  }
+  config.sequences = json.at("sequences");
+  config.sequence = json.at("sequence");
+  config.predictions = json.at("predictions");
+  const double share = config.residual_share.value_or(0.5);
+  constexpr std::int64_t kMost = 1 << 30;
+  const auto size = [](std::int64_t value) { return value >= 1 && value <= kMost; };
+  if (!(share > 0) || !(share < 1) || !size(config.sequences) || !size(config.sequence) ||
+      !size(config.predictions)) {
+    fail_data("the checkpoint's description of the model is damaged: unit scaling {}", json.dump());
+  }
+  return config;
+}
+
 nlohmann::json to_json(const BertConfig& config) {
-  return {{"vocabulary", config.vocabulary},
-          {"layers", config.layers},
-          {"hidden", config.hidden},
-          {"heads", config.heads},
-          {"intermediate", config.intermediate},
-          {"max_positions", config.max_positions},
-          {"norm", config.norm == NormPlacement::kPre ? "pre" : "post"},
-          {"norm_epsilon", config.norm_epsilon},
-          {"next_sentence", config.next_sentence},
-          {"storage", storage_name(config.sparsity.storage)},
-          {"density", config.sparsity.density},
-          {"block", config.sparsity.block}};
+  nlohmann::json json = {{"vocabulary", config.vocabulary},
+                         {"layers", config.layers},
+                         {"hidden", config.hidden},
+                         {"heads", config.heads},
+                         {"intermediate", config.intermediate},
+                         {"max_positions", config.max_positions},
+                         {"norm", config.norm == NormPlacement::kPre ? "pre" : "post"},
+                         {"norm_epsilon", config.norm_epsilon},
+                         {"next_sentence", config.next_sentence},
+                         {"storage", storage_name(config.sparsity.storage)},
+                         {"density", config.sparsity.density},
+                         {"block", config.sparsity.block}};
+  // As they are in models made before there was a choice.
+  if (!config.tied) json["tied"] = false;
+  if (config.unit_scaling) json["unit_scaling"] = to_json(*config.unit_scaling);
+  return json;
 }
 
 BertConfig bert_config_from_json(const nlohmann::json& json) {
@@ -235,7 +275,9 @@ BertConfig bert_config_from_json(const nlohmann::json& json) {
       fail_data("the checkpoint's description of the model is damaged: storage {}, norm {}", storage, norm);
     }
     config.sparsity.density = json.at("density");
-    config.sparsity.block = static_cast<int>(integer("block", 16));
+    config.tied = json.value("tied", true);
+    if (json.contains("unit_scaling")) config.unit_scaling = unit_scaling_from_json(json.at("unit_scaling"));
+    config.sparsity.block = static_cast<int>(integer("block", 64));
   } catch (const nlohmann::json::exception& error) {
     fail_data("the checkpoint's description of the model is damaged: {}", error.what());
   }

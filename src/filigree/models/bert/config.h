@@ -2,9 +2,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "filigree/models/sparsity.h"
+#include "filigree/scaling/factors.h"
 
 namespace filigree::models {
 
@@ -17,6 +19,20 @@ inline constexpr std::int64_t kUsualHead = 64;
 // Errors (usage): a wider one that is no multiple.
 std::int64_t heads_of_usual_size(std::int64_t hidden);
 
+// Unit scaling (arXiv 2303.11257): what the factors of a model's ops follow from, beside its own shape.
+struct UnitScalingConfig {
+  scaling::Constraint constraint = scaling::Constraint::kGeometricMean;
+  // The part of a residual sum's variance that its branch gives; unset: 1 / (2 + index), index counting the
+  // sums from 0, so that the embedding and all branches weigh the same.
+  std::optional<double> residual_share = 0.5;
+  // The global batch: ranks x accumulation steps x a slice of it.
+  std::int64_t sequences = 32;
+  std::int64_t sequence = 128;
+  std::int64_t predictions = 640;  // of all sequences together
+
+  std::int64_t tokens() const { return sequences * sequence; }
+};
+
 struct BertConfig {
   std::int64_t vocabulary = 8192;
   std::int64_t layers = 2;
@@ -27,7 +43,10 @@ struct BertConfig {
   NormPlacement norm = NormPlacement::kPost;
   double norm_epsilon = 1e-12;
   bool next_sentence = false;
+  // Whether the masked-LM head multiplies by the word embedding, or by a matrix of its own.
+  bool tied = true;
   SparsityConfig sparsity;
+  std::optional<UnitScalingConfig> unit_scaling;
 
   // Errors (usage): sizes that do not fit together, each with the cure.
   void check() const;

@@ -1,8 +1,23 @@
 #include "filigree/models/bert/pretrain_options.h"
 
+#include <algorithm>
+#include <cmath>
+
 #include "filigree/base/error.h"
 
 namespace filigree::models {
+namespace {
+
+// All but none, with which gradients of different parts no longer fit together.
+std::vector<std::string> constraint_choices() {
+  std::vector<std::string> names;
+  for (const scaling::ConstraintName& entry : scaling::constraint_names()) {
+    if (entry.constraint != scaling::Constraint::kNone) names.emplace_back(entry.name);
+  }
+  return names;
+}
+
+}  // namespace
 
 void PretrainOptions::describe(run::Options& options) {
   constexpr double kMany = 1e12;
@@ -46,8 +61,27 @@ void PretrainOptions::describe(run::Options& options) {
            "auto multiplies --lr by exp(1.969 s^2 + 0.2905 s), s = 1 - density; none does not")
       .choices({"auto", "none"});
 
+  options.section("scaling", "Unit scaling");
+  options.add("unit-scaled", &unit_scaled,
+              "scale each op so that values and gradients begin with variance 1 (docs/unit-scaling.md)");
+  options
+      .add("constraint", &constraint,
+           "the common factor of an op's output and gradients where the graph demands one")
+      .choices(constraint_choices());
+  options
+      .add("residual", &residual,
+           "weights of residual sums: one share of the variance for every branch, or a running mean of all")
+      .choices({"fixed", "running-mean"});
+  options.add("residual-share", &residual_share, "share of a fixed branch in the variance of its sum")
+      .range(0.001, 0.999);
+
   options.section("training", "Training");
-  options.add("lr", &lr, "peak learning rate of AdamW, for the dense model of this size").range(0, 10);
+  options
+      .add(
+          "lr", &lr,
+          "peak learning rate of AdamW, for the dense model of this size; unit-scaled matrices take 50 times "
+          "it, as they are that much larger")
+      .range(0, 10);
   options.add("warmup", &warmup, "steps of linear warm-up, before the linear decay").range(0, kMany);
   options.add("steps", &steps, "optimiser steps").range(1, kMany);
   options.add("epochs", &epochs, "passes over the data; 0 means as --steps says").range(0, 1e6);
@@ -102,6 +136,23 @@ void PretrainOptions::check() const {
   }
 }
 
+UnitScalingConfig PretrainOptions::scaling_config() const {
+  UnitScalingConfig scaling;
+  scaling.constraint = scaling::parse_constraint(constraint);
+  if (residual == "fixed") {
+    scaling.residual_share = residual_share;
+  } else {
+    scaling.residual_share.reset();
+  }
+  scaling.sequences = batch;
+  scaling.sequence = sequence;
+  // The masked share of full sequences.
+  const auto each = std::max<std::int64_t>(
+      1, std::min<std::int64_t>(predictions, std::llround(masked_share * static_cast<double>(sequence))));
+  scaling.predictions = batch * each;
+  return scaling;
+}
+
 BertConfig PretrainOptions::model(std::int64_t vocabulary_size) const {
   BertConfig config;
   config.vocabulary = vocabulary_size;
@@ -117,6 +168,7 @@ BertConfig PretrainOptions::model(std::int64_t vocabulary_size) const {
   config.sparsity.storage = density == 1          ? Storage::kDense
                             : storage == "masked" ? Storage::kMasked
                                                   : Storage::kSparse;
+  if (unit_scaled) config.unit_scaling = scaling_config();
   config.check();
   return config;
 }

@@ -37,6 +37,12 @@ struct PretrainOptions {
   double prune_ratio = 0.5;
   std::string lr_rule = "auto";
 
+  // Unit scaling.
+  bool unit_scaled = false;
+  std::string constraint = "geometric-mean";
+  std::string residual = "fixed";
+  double residual_share = 0.5;
+
   // Training.
   double lr = 1e-4;
   std::int64_t warmup = 0;
@@ -72,6 +78,8 @@ struct PretrainOptions {
   void check() const;
   // The model; `vocabulary_size` comes from the corpus. Errors (usage): sizes that do not fit.
   BertConfig model(std::int64_t vocabulary_size) const;
+  // Of the batch that these options ask for.
+  UnitScalingConfig scaling_config() const;
   LearningRateSchedule schedule() const;
 };
 
