@@ -55,7 +55,8 @@ TEST(Attention, ByPositionIsThatOverSoManyKeys) {
   }
 }
 
-// µS: the variance of position k of a causal attention is about e / k where logits are N(0, 1).
+// muS (arXiv 2502.05967): the variance of position k of a causal attention is about e / k where logits are
+// N(0, 1).
 TEST(Attention, ByPositionFallsAsPublished) {
   const std::vector<double> factors = attention_output_by_position(
       {.queries = 4096, .keys = 4096, .head_size = 1024, .scale = 1.0 / 32, .causal = true});

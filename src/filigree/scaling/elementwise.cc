@@ -30,11 +30,9 @@ Factors weighted_sum(const std::vector<double>& weights) {
   Factors factors;
   double norm = 0;
   for (const double weight : weights) {
-    if (weight == 0 || !std::isfinite(weight)) {
-      fail_usage("the weights of a scaled sum must be finite and not zero, as {} is not", weight);
-    }
-    norm = std::hypot(norm, weight);
-    factors.inputs.push_back(1 / std::abs(weight));
+    const double size = checked_between(std::abs(weight), 1e-100, 1e100, "size of a weight");
+    norm = std::hypot(norm, size);
+    factors.inputs.push_back(1 / size);
   }
   factors.output = 1 / norm;
   return factors;

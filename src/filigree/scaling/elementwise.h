@@ -24,8 +24,8 @@ Factors dropout(double p);
 // The sum of `terms` elements of x. Inputs: x.
 Factors sum(std::int64_t terms);
 
-// sum over i of weights[i] x_i. Inputs: each x_i. Errors (usage): no weights; one that is zero, infinite or
-// NaN.
+// sum over i of weights[i] x_i. Inputs: each x_i. Errors (usage): no weights; one whose size is outside
+// [1e-100, 1e100].
 Factors weighted_sum(const std::vector<double>& weights);
 
 // The sum of operands that are broadcast to `output` elements; a single element broadcast to many is a

@@ -11,7 +11,7 @@ namespace filigree::scaling {
 namespace {
 
 // Steps of log t and of log w. What the trapezoidal rule misses is the transform of exp(-w) w^k, |Gamma(k +
-// 2 pi i / step)|: some 1e-7 of the integral.
+// 2 pi i / step)|: at most 1e-5 of the integral.
 constexpr double kStep = 0.4;
 // Where exp(-w) is 1, and where it is 0, to the accuracy that is wanted.
 constexpr double kLowestLogW = -32;

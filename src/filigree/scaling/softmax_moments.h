@@ -22,7 +22,7 @@ struct SoftmaxMoments {
 // The moments for one sigma and any number of logits. With S = sum of exp(sigma z_j) and 1 / S^k = the
 // integral of t^(k - 1) exp(-t S) / Gamma(k), a product of powers of p becomes one integral over log t of a
 // product of one-dimensional means, all under the weight exp(-t exp(sigma z)). Those means do not depend on
-// n: they are computed once. Both integrals are trapezoidal sums; the moments are exact to about 1e-6.
+// n: they are computed once. Both integrals are trapezoidal sums; the moments are exact to 1e-5.
 class SoftmaxIntegral {
  public:
   // For 1 to `largest` logits. Errors (usage): sigma outside [0, 256]; largest not above 0.
