@@ -72,8 +72,9 @@ std::vector<DenseLibrary> dense_libraries() {
   std::vector<DenseLibrary> libraries{
       {.name = "OpenBLAS", .floats = openblas<float>, .doubles = openblas<double>}};
   if (onednn_sgemm() != nullptr) {
+    const DenseProduct<BFloat16> bfloats = onednn_matmul;
     libraries.push_back(
-        {.name = "oneDNN", .floats = onednn, .bfloats = has_onednn_matmul() ? onednn_matmul : nullptr});
+        {.name = "oneDNN", .floats = onednn, .bfloats = has_onednn_matmul() ? bfloats : nullptr});
   }
   if (blis_gemm<float>() != nullptr && blis_gemm<double>() != nullptr) {
     const auto set_threads = load<void (*)(std::int64_t)>("libblis.so.4", "bli_thread_set_num_threads");

@@ -2,9 +2,11 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <type_traits>
 
@@ -30,6 +32,7 @@ struct Argument {
 };
 constexpr int kCpu = 1;
 constexpr int kBFloat16 = 2;
+constexpr int kFloat32 = 3;
 constexpr int kDefaultStream = 1;
 constexpr int kSource = 1;
 constexpr int kWeights = 33;
@@ -49,6 +52,13 @@ struct Library {
   int (*primitive_create)(void**, const void*) = nullptr;
   int (*primitive_execute)(const void*, void*, int, const Argument*) = nullptr;
   int (*primitive_destroy)(void*) = nullptr;
+  int (*attr_create)(void**) = nullptr;
+  int (*attr_destroy)(void*) = nullptr;
+  int (*attr_set_output_scales)(void*, std::int64_t, int, const float*) = nullptr;
+  int (*attr_set_post_ops)(void*, const void*) = nullptr;
+  int (*post_ops_create)(void**) = nullptr;
+  int (*post_ops_destroy)(void*) = nullptr;
+  int (*post_ops_append_sum)(void*, float) = nullptr;
   int (*memory_create)(void**, const Descriptor*, void*, void*) = nullptr;
   int (*memory_destroy)(void*) = nullptr;
 
@@ -75,6 +85,13 @@ struct Library {
     load(primitive_create, "dnnl_primitive_create");
     load(primitive_execute, "dnnl_primitive_execute");
     load(primitive_destroy, "dnnl_primitive_destroy");
+    load(attr_create, "dnnl_primitive_attr_create");
+    load(attr_destroy, "dnnl_primitive_attr_destroy");
+    load(attr_set_output_scales, "dnnl_primitive_attr_set_output_scales");
+    load(attr_set_post_ops, "dnnl_primitive_attr_set_post_ops");
+    load(post_ops_create, "dnnl_post_ops_create");
+    load(post_ops_destroy, "dnnl_post_ops_destroy");
+    load(post_ops_append_sum, "dnnl_post_ops_append_sum");
     load(memory_create, "dnnl_memory_create");
     load(memory_destroy, "dnnl_memory_destroy");
     if (!all || version()->major != 2) return;
@@ -88,13 +105,47 @@ const Library& library() {
 }
 
 bool describe(const Library& dnnl, std::int64_t rows, std::int64_t columns, std::int64_t row_stride,
-              std::int64_t column_stride, Descriptor& descriptor) {
+              std::int64_t column_stride, Descriptor& descriptor, int type = kBFloat16) {
   const std::int64_t sizes[] = {rows, columns};
   const std::int64_t strides[] = {row_stride, column_stride};
-  return dnnl.memory_desc_init_by_strides(&descriptor, 2, sizes, kBFloat16, strides) == 0;
+  return dnnl.memory_desc_init_by_strides(&descriptor, 2, sizes, type, strides) == 0;
 }
 
-using Shape = std::array<std::int64_t, 8>;  // m, n, k, both transpositions, and the strides of a, b, c
+struct Shape {
+  std::array<std::int64_t, 8> sizes;  // m, n, k, both transpositions, and the strides of a, b, c
+  int result = kBFloat16;
+  float alpha = 1;
+  bool accumulate = false;
+  int threads = 1;  // what oneDNN prepares is for a number of them as well
+
+  friend bool operator==(const Shape&, const Shape&) = default;
+};
+
+// What a product does beside multiplying; nullptr where it is nothing, or where the library refuses.
+class Attributes {
+ public:
+  explicit Attributes(const Shape& shape) {
+    const Library& dnnl = library();
+    if (shape.alpha == 1 && !shape.accumulate) return;
+    sound_ = dnnl.attr_create(&attributes_) == 0 && dnnl.post_ops_create(&post_ops_) == 0 &&
+             dnnl.attr_set_output_scales(attributes_, 1, 0, &shape.alpha) == 0 &&
+             (!shape.accumulate || dnnl.post_ops_append_sum(post_ops_, 1) == 0) &&
+             dnnl.attr_set_post_ops(attributes_, post_ops_) == 0;
+  }
+  Attributes(const Attributes&) = delete;
+  Attributes& operator=(const Attributes&) = delete;
+  ~Attributes() {
+    if (post_ops_ != nullptr) library().post_ops_destroy(post_ops_);
+    if (attributes_ != nullptr) library().attr_destroy(attributes_);
+  }
+  bool sound() const { return sound_; }
+  const void* get() const { return attributes_; }
+
+ private:
+  void* attributes_ = nullptr;
+  void* post_ops_ = nullptr;
+  bool sound_ = true;
+};
 
 // A product prepared for a shape; nullptr where the library refuses.
 struct Prepared {
@@ -117,16 +168,19 @@ std::unique_ptr<Prepared> prepare(const Shape& shape) {
   if (!dnnl.usable) return nullptr;
   auto prepared = std::make_unique<Prepared>();
   prepared->shape = shape;
-  const auto [m, n, k, swap_a, swap_b, a_stride, b_stride, c_stride] = shape;
+  const auto [m, n, k, swap_a, swap_b, a_stride, b_stride, c_stride] = shape.sizes;
+  const Attributes attributes(shape);
+  if (!attributes.sound()) return nullptr;
   auto operation = std::make_unique<Descriptor>();
   if (!describe(dnnl, m, k, swap_a != 0 ? 1 : a_stride, swap_a != 0 ? a_stride : 1, prepared->a) ||
       !describe(dnnl, k, n, swap_b != 0 ? 1 : b_stride, swap_b != 0 ? b_stride : 1, prepared->b) ||
-      !describe(dnnl, m, n, c_stride, 1, prepared->c) ||
+      !describe(dnnl, m, n, c_stride, 1, prepared->c, shape.result) ||
       dnnl.matmul_desc_init(operation.get(), &prepared->a, &prepared->b, nullptr, &prepared->c) != 0) {
     return nullptr;
   }
   void* description = nullptr;
-  if (dnnl.primitive_desc_create(&description, operation.get(), nullptr, dnnl.engine, nullptr) != 0) {
+  if (dnnl.primitive_desc_create(&description, operation.get(), attributes.get(), dnnl.engine, nullptr) !=
+      0) {
     return nullptr;
   }
   const bool created = dnnl.primitive_create(&prepared->primitive, description) == 0;
@@ -153,34 +207,39 @@ class Memory {
   void* memory_ = nullptr;
 };
 
-}  // namespace
-
-bool has_onednn_matmul() {
-  static const bool has = prepare({16, 16, 16, 0, 0, 16, 16, 16}) != nullptr;
-  return has;
+// The last ones that were asked for, the newest first.
+Prepared* prepared_for(const Shape& shape) {
+  constexpr std::size_t kMost = 48;
+  static std::list<std::unique_ptr<Prepared>> kept;
+  const auto found =
+      std::find_if(kept.begin(), kept.end(), [&](const auto& each) { return each->shape == shape; });
+  if (found != kept.end()) {
+    kept.splice(kept.begin(), kept, found);
+    return kept.front().get();
+  }
+  std::unique_ptr<Prepared> made = prepare(shape);
+  if (made == nullptr) return nullptr;
+  kept.push_front(std::move(made));
+  if (kept.size() > kMost) kept.pop_back();
+  return kept.front().get();
 }
 
-void onednn_matmul(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
-                   MatrixView<const BFloat16> b, MatrixView<BFloat16> c) {
-  static std::unique_ptr<Prepared> prepared;
-  static int prepared_threads = 0;
+template <typename T>
+void multiply(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
+              MatrixView<const BFloat16> b, MatrixView<T> c, Shape shape) {
   const bool swap_a = transpose_a == Transpose::kYes;
   const bool swap_b = transpose_b == Transpose::kYes;
-  const Shape shape{c.rows,         c.columns,      swap_a ? a.rows : a.columns,
-                    swap_a ? 1 : 0, swap_b ? 1 : 0, a.stride,
-                    b.stride,       c.stride};
-  const std::int64_t inner = swap_b ? b.columns : b.rows;
+  const std::int64_t inner = swap_a ? a.rows : a.columns;
+  shape.sizes = {c.rows, c.columns, inner, swap_a ? 1 : 0, swap_b ? 1 : 0, a.stride, b.stride, c.stride};
+  shape.threads = thread_count();
+  const std::int64_t b_inner = swap_b ? b.columns : b.rows;
   const std::int64_t a_rows = swap_a ? a.columns : a.rows;
   const std::int64_t b_columns = swap_b ? b.rows : b.columns;
-  if (a_rows != c.rows || b_columns != c.columns || inner != (swap_a ? a.rows : a.columns)) {
-    fail_usage("onednn_matmul: {} x {} times {} x {} does not give {} x {}", a_rows,
-               swap_a ? a.rows : a.columns, inner, b_columns, c.rows, c.columns);
+  if (a_rows != c.rows || b_columns != c.columns || b_inner != inner) {
+    fail_usage("onednn_matmul: {} x {} times {} x {} does not give {} x {}", a_rows, inner, b_inner,
+               b_columns, c.rows, c.columns);
   }
-  // What oneDNN prepares is for a number of threads as well.
-  if (prepared == nullptr || prepared->shape != shape || prepared_threads != thread_count()) {
-    prepared = prepare(shape);
-    prepared_threads = thread_count();
-  }
+  Prepared* const prepared = prepared_for(shape);
   if (prepared == nullptr) fail("oneDNN refuses a BF16 product of {} x {}", c.rows, c.columns);
   const Memory a_memory(prepared->a, a.data);
   const Memory b_memory(prepared->b, b.data);
@@ -191,6 +250,24 @@ void onednn_matmul(Transpose transpose_a, Transpose transpose_b, MatrixView<cons
       library().stream_wait(library().stream) != 0) {
     fail("oneDNN failed in a BF16 product of {} x {}", c.rows, c.columns);
   }
+}
+
+}  // namespace
+
+bool has_onednn_matmul() {
+  static const bool has = prepare({.sizes = {16, 16, 16, 0, 0, 16, 16, 16}}) != nullptr;
+  return has;
+}
+
+void onednn_matmul(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFloat16> a,
+                   MatrixView<const BFloat16> b, MatrixView<BFloat16> c) {
+  multiply(transpose_a, transpose_b, a, b, c, {.sizes = {}, .result = kBFloat16});
+}
+
+void onednn_matmul(Transpose transpose_a, Transpose transpose_b, float alpha, MatrixView<const BFloat16> a,
+                   MatrixView<const BFloat16> b, bool accumulate, MatrixView<float> c) {
+  multiply(transpose_a, transpose_b, a, b, c,
+           {.sizes = {}, .result = kFloat32, .alpha = alpha, .accumulate = accumulate});
 }
 
 }  // namespace filigree::dense

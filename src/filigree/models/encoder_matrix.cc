@@ -3,8 +3,7 @@
 #include <algorithm>
 
 #include "filigree/base/error.h"
-#include "filigree/nn/ops/bsr_linear.h"
-#include "filigree/nn/ops/linear.h"
+#include "filigree/nn/ops/low_precision_linear.h"
 
 namespace filigree::models {
 namespace {
@@ -67,11 +66,12 @@ void EncoderMatrix::draw(Initialiser initialiser, std::uint64_t seed, std::uint6
   }
 }
 
-Tensor EncoderMatrix::apply(const Tensor& x, const OptionalTensor& bias, nn::FactorList factors) const {
+Tensor EncoderMatrix::apply(const Tensor& x, const OptionalTensor& bias, nn::FactorList factors,
+                            nn::Precision precision) const {
   if (sparsity_.storage == Storage::kSparse) {
-    return nn::bsr_linear(x, parameter_->value, stacked_, bias, factors);
+    return nn::bsr_linear_in(precision, x, parameter_->value, stacked_, bias, factors);
   }
-  return nn::linear(x, parameter_->value, bias, factors);
+  return nn::linear_in(precision, x, parameter_->value, bias, factors);
 }
 
 void EncoderMatrix::mask_gradient() const {

@@ -13,6 +13,7 @@
 #include "filigree/models/sparsity.h"
 #include "filigree/nn/bsr_pattern.h"
 #include "filigree/nn/factors.h"
+#include "filigree/nn/precision.h"
 #include "filigree/sparse/bsr_pattern.h"
 
 namespace filigree::models {
@@ -34,7 +35,8 @@ class EncoderMatrix {
                 std::uint64_t first_index, ParameterList& parameters);
 
   // x: [tokens, in]; bias: [parts * out] or none. `factors`: those of nn::linear.
-  Tensor apply(const Tensor& x, const OptionalTensor& bias, nn::FactorList factors = {}) const;
+  Tensor apply(const Tensor& x, const OptionalTensor& bias, nn::FactorList factors = {},
+               nn::Precision precision = nn::Precision::kFp32) const;
 
   // After the backward pass: zeroes what the mask hides. Nothing to do for other storages.
   void mask_gradient() const;

@@ -11,7 +11,7 @@
 #include "filigree/nn/ops/bias_gelu.h"
 #include "filigree/nn/ops/cross_entropy.h"
 #include "filigree/nn/ops/embedding.h"
-#include "filigree/nn/ops/linear.h"
+#include "filigree/nn/ops/low_precision_linear.h"
 #include "filigree/nn/ops/scale.h"
 
 namespace filigree::models {
@@ -110,7 +110,7 @@ void Bert::set_scaling_of_parameters() {
     std::string name = parameter->parts.front().name;
     if (name.ends_with(EncoderMatrix::kValues)) name.resize(name.size() - EncoderMatrix::kValues.size());
     parameter->gradient_factor = factors_.gradient_factors.at(name);
-    if (parameter->decay) parameter->learning_rate_factor = 1 / kInitialStd;
+    if (parameter->decay) parameter->learning_rate_factor = 0.5 / factors_.held.at(name);
   }
 }
 
@@ -118,6 +118,7 @@ void Bert::set_scaling_of_parameters() {
 // stream. Pre-norm: the sum is, and the norm that follows it belongs to the next module.
 Tensor Bert::encode(const MlmBatch& batch) const {
   const bool pre = config_.norm == NormPlacement::kPre;
+  const nn::Precision precision = config_.precision;
   const auto norm = [&](const Tensor& x, const OptionalTensor& bias, const OptionalTensor& residual,
                         const Norm& n, const BertFactors::List& factors) {
     return nn::add_layer_norm(x, bias, residual, n.gamma->value, n.beta->value, config_.norm_epsilon,
@@ -137,17 +138,18 @@ Tensor Bert::encode(const MlmBatch& batch) const {
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const Layer& layer = layers_[i];
     const BertFactors::Layer& f = factors_.layers[i];
-    const Tensor qkv = layer.qkv->apply(input, layer.qkv_bias->value, f.qkv);
+    const Tensor qkv = layer.qkv->apply(input, layer.qkv_bias->value, f.qkv, precision);
     const Tensor context = nn::attention(qkv, lengths, config_.heads, f.attention);
-    auto [sum, y] =
-        norm(layer.attention_out->apply(context, {}, f.attention_out), layer.attention_out_bias->value,
-             stream, pre ? layer.output_norm : layer.attention_norm, f.attention_sum);
+    auto [sum, y] = norm(layer.attention_out->apply(context, {}, f.attention_out, precision),
+                         layer.attention_out_bias->value, stream,
+                         pre ? layer.output_norm : layer.attention_norm, f.attention_sum);
     stream = pre ? sum : y;
-    const Tensor activated = nn::bias_gelu(layer.up->apply(y, {}, f.up), layer.up_bias->value, f.gelu);
+    const Tensor activated =
+        nn::bias_gelu(layer.up->apply(y, {}, f.up, precision), layer.up_bias->value, f.gelu);
     const bool last = i + 1 == layers_.size();
     const Norm& after = !pre ? layer.output_norm : last ? final_norm_ : layers_[i + 1].attention_norm;
-    std::tie(sum, y) =
-        norm(layer.down->apply(activated, {}, f.down), layer.down_bias->value, stream, after, f.output_sum);
+    std::tie(sum, y) = norm(layer.down->apply(activated, {}, f.down, precision), layer.down_bias->value,
+                            stream, after, f.output_sum);
     stream = pre ? sum : y;
     input = y;
   }
@@ -155,20 +157,23 @@ Tensor Bert::encode(const MlmBatch& batch) const {
 }
 
 Tensor Bert::head(const Tensor& hidden, const MlmBatch& batch) const {
+  const nn::Precision precision = config_.head_precision();
   const Tensor chosen = nn::gather_rows(hidden, as_tensor(batch.positions).clone());
-  const Tensor activated = nn::bias_gelu(nn::linear(chosen, transform_->value, {}, factors_.transform),
-                                         transform_bias_->value, factors_.transform_gelu);
+  const Tensor activated =
+      nn::bias_gelu(nn::linear_in(precision, chosen, transform_->value, {}, factors_.transform),
+                    transform_bias_->value, factors_.transform_gelu);
   const Tensor normed = std::get<1>(nn::add_layer_norm(activated, {}, {}, transform_norm_.gamma->value,
                                                        transform_norm_.beta->value, config_.norm_epsilon,
                                                        factors_.transform_norm));
-  return nn::linear(normed, decoder_->value, {}, factors_.decoder);
+  return nn::linear_in(precision, normed, decoder_->value, {}, factors_.decoder);
 }
 
 Tensor Bert::pooled(const Tensor& hidden, const MlmBatch& batch) const {
   std::vector<std::int64_t> first(static_cast<std::size_t>(batch.batch));
   for (std::size_t b = 0; b < first.size(); ++b) first[b] = static_cast<std::int64_t>(b) * batch.sequence;
   const Tensor chosen = nn::gather_rows(hidden, as_tensor(first).clone());
-  const Tensor pooled = nn::linear(chosen, pooler_->value, pooler_bias_->value, factors_.pooler);
+  const Tensor pooled =
+      nn::linear_in(config_.head_precision(), chosen, pooler_->value, pooler_bias_->value, factors_.pooler);
   if (!config_.unit_scaling) return at::tanh(pooled);
   const BertFactors::List& factors = factors_.pooler_tanh;
   return nn::scale(at::tanh(nn::scale(pooled, 1, factors[1])), factors[0], 1);
@@ -187,8 +192,8 @@ Bert::Loss Bert::loss(const MlmBatch& batch, double prediction_divisor, double s
   }
   if (config_.next_sentence) {
     auto [next, correct] = nn::cross_entropy_consuming(
-        nn::linear(pooled(hidden, batch), next_->value, {}, factors_.next), next_bias_->value,
-        as_tensor(batch.next_labels).clone(), sequence_divisor, factors_.next_sentence);
+        nn::linear_in(config_.head_precision(), pooled(hidden, batch), next_->value, {}, factors_.next),
+        next_bias_->value, as_tensor(batch.next_labels).clone(), sequence_divisor, factors_.next_sentence);
     loss.total = loss.total.defined() ? loss.total + next : next;
     loss.next_sentence = static_cast<double>(next.item<float>()) * sequence_divisor;
     loss.next_correct = correct.item<std::int64_t>();

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "filigree/models/sparsity.h"
+#include "filigree/nn/precision.h"
 #include "filigree/scaling/factors.h"
 
 namespace filigree::models {
@@ -24,7 +25,7 @@ struct UnitScalingConfig {
   scaling::Constraint constraint = scaling::Constraint::kGeometricMean;
   // The part of a residual sum's variance that its branch gives; unset: 1 / (2 + index), index counting the
   // sums from 0, so that the embedding and all branches weigh the same.
-  std::optional<double> residual_share = 0.5;
+  std::optional<double> residual_share = 0.1;
   // The global batch: ranks x accumulation steps x a slice of it.
   std::int64_t sequences = 32;
   std::int64_t sequence = 128;
@@ -47,6 +48,12 @@ struct BertConfig {
   bool tied = true;
   SparsityConfig sparsity;
   std::optional<UnitScalingConfig> unit_scaling;
+  // Of the encoder's products; with FP8 those of the heads are BF16's. No property of a checkpoint's model.
+  nn::Precision precision = nn::Precision::kFp32;
+
+  nn::Precision head_precision() const {
+    return precision == nn::Precision::kFp8 ? nn::Precision::kBf16 : precision;
+  }
 
   // Errors (usage): sizes that do not fit together, each with the cure.
   void check() const;

@@ -46,6 +46,22 @@ class Solved {
     return with_norm(all, norm).list();
   }
 
+  std::map<std::string, double> held() const {
+    std::map<std::string, double> factors;
+    for (scaling::NodeId id = 0; id < graph_.size(); ++id) {
+      const scaling::Node& op = graph_[id];
+      for (std::size_t i = 0; i < op.inputs.size(); ++i) {
+        const scaling::Node& input = graph_[op.inputs[i]];
+        if (input.type != scaling::NodeType::kParameter) continue;
+        const bool weight = op.kind == "linear" && i == 1;
+        const double held = weight || op.kind == "embed" ? solution_.factors[id].output : 1;
+        if (weight) factors[input.name] = held;
+        factors.emplace(input.name, held);
+      }
+    }
+    return factors;
+  }
+
   std::map<std::string, double> gradient_factors() const {
     std::map<std::string, double> factors;
     for (scaling::NodeId id = 0; id < graph_.size(); ++id) {
@@ -121,6 +137,7 @@ BertFactors bert_factors(const BertConfig& config) {
     factors.next_sentence = solved.list("next_sentence");
     factors.loss_scale = solved.list("loss_scale");
   }
+  factors.held = solved.held();
   factors.gradient_factors = solved.gradient_factors();
   return factors;
 }

@@ -43,6 +43,7 @@ struct BertFactors {
   // Of each parameter, by its first name: what its gradient is beside the true one by the weight as the
   // unscaled model would hold it (a product's factor times its weight).
   std::map<std::string, double> gradient_factors;
+  std::map<std::string, double> held;
 };
 
 // Errors (usage): as bert_graph().

@@ -112,26 +112,29 @@ class Pretrainer {
 
   // What a checkpoint must have in common with this command.
   nlohmann::json facts() const {
-    return {{"seed", options_.seed},
-            {"steps", options_.steps},
-            {"batch", options_.batch},
-            {"accumulation", options_.accumulation},
-            {"sequence", options_.sequence},
-            {"predictions", options_.predictions},
-            {"masked-share", options_.masked_share},
-            {"whole-word", options_.whole_word},
-            {"lr", options_.lr},
-            {"lr-rule", options_.lr_rule},
-            {"warmup", options_.warmup},
-            {"weight-decay", options_.optimizer.weight_decay},
-            {"beta1", options_.optimizer.beta1},
-            {"beta2", options_.optimizer.beta2},
-            {"epsilon", options_.optimizer.epsilon},
-            {"clip", options_.optimizer.clip},
-            {"updates", options_.updates},
-            {"prune-ratio", options_.prune_ratio},
-            {kVocabularyHashFact, hash_text(data_.vocabulary.hash())},
-            {kCorpusChecksumFact, hash_text(data_.train.checksum())}};
+    nlohmann::json facts = {{"seed", options_.seed},
+                            {"steps", options_.steps},
+                            {"batch", options_.batch},
+                            {"accumulation", options_.accumulation},
+                            {"sequence", options_.sequence},
+                            {"predictions", options_.predictions},
+                            {"masked-share", options_.masked_share},
+                            {"whole-word", options_.whole_word},
+                            {"lr", options_.lr},
+                            {"lr-rule", options_.lr_rule},
+                            {"warmup", options_.warmup},
+                            {"weight-decay", options_.optimizer.weight_decay},
+                            {"beta1", options_.optimizer.beta1},
+                            {"beta2", options_.optimizer.beta2},
+                            {"epsilon", options_.optimizer.epsilon},
+                            {"clip", options_.optimizer.clip},
+                            {"updates", options_.updates},
+                            {"prune-ratio", options_.prune_ratio},
+                            {kVocabularyHashFact, hash_text(data_.vocabulary.hash())},
+                            {kCorpusChecksumFact, hash_text(data_.train.checksum())}};
+    // As it is in checkpoints made before there was a choice.
+    if (options_.precision != "fp32") facts["precision"] = options_.precision;
+    return facts;
   }
 
   void start() {

@@ -17,6 +17,12 @@ std::vector<std::string> constraint_choices() {
   return names;
 }
 
+std::vector<std::string> precision_choices() {
+  std::vector<std::string> names;
+  for (const nn::PrecisionName& entry : nn::kPrecisions) names.emplace_back(entry.name);
+  return names;
+}
+
 }  // namespace
 
 void PretrainOptions::describe(run::Options& options) {
@@ -61,7 +67,7 @@ void PretrainOptions::describe(run::Options& options) {
            "auto multiplies --lr by exp(1.969 s^2 + 0.2905 s), s = 1 - density; none does not")
       .choices({"auto", "none"});
 
-  options.section("scaling", "Unit scaling");
+  options.section("scaling", "Unit scaling and precision");
   options.add("unit-scaled", &unit_scaled,
               "scale each op so that values and gradients begin with variance 1 (docs/unit-scaling.md)");
   options
@@ -74,6 +80,12 @@ void PretrainOptions::describe(run::Options& options) {
       .choices({"fixed", "running-mean"});
   options.add("residual-share", &residual_share, "share of a fixed branch in the variance of its sum")
       .range(0.001, 0.999);
+
+  options
+      .add("precision", &precision,
+           "bits of the operands of products, summed in FP32; fp8: values and weights in E4M3, gradients in "
+           "E5M2, heads in BF16")
+      .choices(precision_choices());
 
   options.section("training", "Training");
   options
@@ -168,6 +180,9 @@ BertConfig PretrainOptions::model(std::int64_t vocabulary_size) const {
   config.sparsity.storage = density == 1          ? Storage::kDense
                             : storage == "masked" ? Storage::kMasked
                                                   : Storage::kSparse;
+  for (const nn::PrecisionName& entry : nn::kPrecisions) {
+    if (entry.name == precision) config.precision = entry.precision;
+  }
   if (unit_scaled) config.unit_scaling = scaling_config();
   config.check();
   return config;

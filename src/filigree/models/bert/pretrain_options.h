@@ -41,7 +41,8 @@ struct PretrainOptions {
   bool unit_scaled = false;
   std::string constraint = "geometric-mean";
   std::string residual = "fixed";
-  double residual_share = 0.5;
+  double residual_share = 0.1;
+  std::string precision = "fp32";
 
   // Training.
   double lr = 1e-4;

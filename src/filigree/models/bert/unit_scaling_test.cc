@@ -295,5 +295,58 @@ TEST(UnitScaledBert, GradientsAreThoseOfTheForwardPassUpToAConstant) {
   }
 }
 
+// Full sequences of tokens drawn evenly, as the rules assume.
+MlmBatch even_batch(const BertConfig& config, std::uint64_t index) {
+  const UnitScalingConfig& shape = *config.unit_scaling;
+  Philox random(2, Purpose::kTest, index);
+  MlmBatch batch;
+  batch.batch = shape.sequences;
+  batch.sequence = shape.sequence;
+  batch.lengths.assign(static_cast<std::size_t>(shape.sequences), static_cast<std::int32_t>(shape.sequence));
+  const auto piece = [&] { return random.below(static_cast<std::uint64_t>(config.vocabulary)); };
+  for (std::int64_t t = 0; t < shape.tokens(); ++t) batch.ids.push_back(static_cast<std::int32_t>(piece()));
+  for (std::int64_t p = 0; p < shape.predictions; ++p) {
+    batch.positions.push_back(p * shape.tokens() / shape.predictions);
+    batch.labels.push_back(static_cast<std::int64_t>(piece()));
+  }
+  return batch;
+}
+
+// The largest and the smallest root mean square of a parameter's first gradient.
+std::pair<double, double> gradient_range(const Bert& model, const MlmBatch& batch) {
+  double largest = 0;
+  double smallest = HUGE_VAL;
+  for (const Tensor& gradient : gradients_of(model, batch)) {
+    const double rms = gradient.square().mean().sqrt().item<double>();
+    largest = std::max(largest, rms);
+    smallest = std::min(smallest, rms);
+  }
+  return {largest, smallest};
+}
+
+TEST(UnitScaledBert, GradientsOfParametersBeginNearOne) {
+  for (const NormPlacement norm : {NormPlacement::kPost, NormPlacement::kPre}) {
+    BertConfig config = config_of({.norm = norm});
+    config.vocabulary = 500;
+    config.layers = 4;
+    config.hidden = 128;
+    config.heads = 2;
+    config.intermediate = 512;
+    config.max_positions = 32;
+    config.unit_scaling->sequences = 8;
+    config.unit_scaling->sequence = 32;
+    config.unit_scaling->predictions = 40;
+    const MlmBatch batch = even_batch(config, 1);
+    const auto [largest, smallest] = gradient_range(Bert(config, 1), batch);
+    EXPECT_LT(largest, 4);
+    EXPECT_GT(smallest, 0.1);
+    // Without unit scaling they are smaller, and orders of magnitude apart.
+    config.unit_scaling.reset();
+    const auto [unscaled_largest, unscaled_smallest] = gradient_range(Bert(config, 1), batch);
+    EXPECT_LT(unscaled_smallest, 1e-3);
+    EXPECT_GT(unscaled_largest / unscaled_smallest, 100);
+  }
+}
+
 }  // namespace
 }  // namespace filigree::models

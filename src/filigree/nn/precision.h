@@ -1,0 +1,25 @@
+// How many bits the operands of products have in training. Everything else (norms, activations, sums, master
+// weights, the optimiser) is FP32, and products are summed in FP32.
+#pragma once
+
+#include <string_view>
+
+namespace filigree::nn {
+
+enum class Precision {
+  kFp32,
+  kBf16,
+  kFp16,
+  kFp8,  // values and weights in E4M3, incoming gradients in E5M2 (Micikevicius et al. 2022)
+};
+
+struct PrecisionName {
+  Precision precision;
+  std::string_view name;  // as on the command line
+};
+inline constexpr PrecisionName kPrecisions[] = {{Precision::kFp32, "fp32"},
+                                                {Precision::kBf16, "bf16"},
+                                                {Precision::kFp16, "fp16"},
+                                                {Precision::kFp8, "fp8"}};
+
+}  // namespace filigree::nn

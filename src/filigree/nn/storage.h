@@ -1,0 +1,35 @@
+// Tensors of fewer bits than 32: what products read and the backward pass keeps.
+#pragma once
+
+#include "filigree/nn/torch.h"
+//
+#include "filigree/numerics/formats.h"
+#include "filigree/numerics/matrix_view.h"
+
+namespace filigree::nn {
+
+// LibTorch 1.13 has no type of 8 bits with an exponent: bytes stand for FP8.
+template <class T>
+constexpr at::ScalarType storage_type() {
+  if constexpr (std::is_same_v<T, BFloat16>) return at::kBFloat16;
+  if constexpr (std::is_same_v<T, Float16>) return at::kHalf;
+  return at::kByte;
+}
+
+// `x` (float, on the CPU, any strides) rounded as T(float) rounds, contiguous.
+template <class T>
+Tensor rounded(const Tensor& x);
+
+// A contiguous matrix that rounded<T>() made.
+template <class T>
+MatrixView<const T> stored_matrix(const Tensor& tensor) {
+  return {static_cast<const T*>(tensor.data_ptr()), tensor.size(0), tensor.size(1), tensor.size(1)};
+}
+
+// c = alpha * op(a) * op(b) (+ c where `accumulate`): every product of two values is exact, sums are FP32's.
+// Of 16 bits alike or of 8 bits each. alpha > 0.
+template <class A, class B>
+void multiply(bool transpose_a, bool transpose_b, double alpha, MatrixView<const A> a, MatrixView<const B> b,
+              bool accumulate, MatrixView<float> c);
+
+}  // namespace filigree::nn
