@@ -17,20 +17,8 @@ void cast_all(const From* from, std::int64_t count, To* to) {
                   [&](std::int64_t begin, std::int64_t end) { cast(from + begin, end - begin, to + begin); });
 }
 
-// A view of `from` in a format that there is a product of: BF16 holds all of FP8, FP32 all of FP16.
-// `kScratch` tells apart what is converted for one product.
-template <int kScratch, class T>
-auto operand(MatrixView<const T> from) {
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    return from;
-  } else {
-    using To = std::conditional_t<std::is_same_v<T, Float16>, float, BFloat16>;
-    static thread_local AlignedVector<To> scratch;
-    const std::int64_t count = from.rows * from.columns;
-    if (static_cast<std::int64_t>(scratch.size()) < count) scratch.resize(static_cast<std::size_t>(count));
-    cast_all(from.data, count, scratch.data());
-    return MatrixView<const To>(scratch.data(), from.rows, from.columns, from.columns);
-  }
+dense::Transpose transpose_of(bool transposed) {
+  return transposed ? dense::Transpose::kYes : dense::Transpose::kNo;
 }
 
 }  // namespace
@@ -47,32 +35,39 @@ Tensor rounded(const Tensor& x) {
   return to;
 }
 
-template <class A, class B>
-void multiply(bool transpose_a, bool transpose_b, double alpha, MatrixView<const A> a, MatrixView<const B> b,
-              bool accumulate, MatrixView<float> c) {
-  using dense::Transpose;
-  const auto op_a = transpose_a ? Transpose::kYes : Transpose::kNo;
-  const auto op_b = transpose_b ? Transpose::kYes : Transpose::kNo;
-  const auto left = operand<0>(a);
-  const auto right = operand<1>(b);
-  if constexpr (std::is_same_v<A, Float16>) {
-    dense::gemm<float>(op_a, op_b, static_cast<float>(alpha), left, right, accumulate ? 1.0F : 0.0F, c);
+template <class T>
+Operand<T> operand(int slot, MatrixView<const T> from) {
+  if constexpr (std::is_same_v<T, BFloat16>) {
+    return from;
   } else {
-    dense::gemm(op_a, op_b, static_cast<float>(alpha), left, right, accumulate, c);
+    using To = std::conditional_t<std::is_same_v<T, Float16>, float, BFloat16>;
+    static thread_local AlignedVector<To> scratch[2];
+    AlignedVector<To>& to = scratch[slot];
+    const std::int64_t count = from.rows * from.columns;
+    if (static_cast<std::int64_t>(to.size()) < count) to.resize(static_cast<std::size_t>(count));
+    cast_all(from.data, count, to.data());
+    return {to.data(), from.rows, from.columns, from.columns};
   }
 }
 
+void multiply(bool transpose_a, bool transpose_b, double alpha, MatrixView<const BFloat16> a,
+              MatrixView<const BFloat16> b, bool accumulate, MatrixView<float> c) {
+  dense::gemm(transpose_of(transpose_a), transpose_of(transpose_b), static_cast<float>(alpha), a, b,
+              accumulate, c);
+}
+void multiply(bool transpose_a, bool transpose_b, double alpha, MatrixView<const float> a,
+              MatrixView<const float> b, bool accumulate, MatrixView<float> c) {
+  dense::gemm<float>(transpose_of(transpose_a), transpose_of(transpose_b), static_cast<float>(alpha), a, b,
+                     accumulate ? 1.0F : 0.0F, c);
+}
+
+template Operand<BFloat16> operand<BFloat16>(int, MatrixView<const BFloat16>);
+template Operand<Float16> operand<Float16>(int, MatrixView<const Float16>);
+template Operand<Float8E4M3> operand<Float8E4M3>(int, MatrixView<const Float8E4M3>);
+template Operand<Float8E5M2> operand<Float8E5M2>(int, MatrixView<const Float8E5M2>);
 template Tensor rounded<BFloat16>(const Tensor&);
 template Tensor rounded<Float16>(const Tensor&);
 template Tensor rounded<Float8E4M3>(const Tensor&);
 template Tensor rounded<Float8E5M2>(const Tensor&);
-
-#define FILIGREE_MULTIPLY(A, B)                                                                    \
-  template void multiply<A, B>(bool, bool, double, MatrixView<const A>, MatrixView<const B>, bool, \
-                               MatrixView<float>);
-FILIGREE_MULTIPLY(BFloat16, BFloat16)
-FILIGREE_MULTIPLY(Float16, Float16)
-FILIGREE_MULTIPLY(Float8E4M3, Float8E4M3)
-FILIGREE_MULTIPLY(Float8E5M2, Float8E4M3)
 
 }  // namespace filigree::nn

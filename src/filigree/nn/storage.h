@@ -3,6 +3,8 @@
 
 #include "filigree/nn/torch.h"
 //
+#include <type_traits>
+
 #include "filigree/numerics/formats.h"
 #include "filigree/numerics/matrix_view.h"
 
@@ -26,10 +28,20 @@ MatrixView<const T> stored_matrix(const Tensor& tensor) {
   return {static_cast<const T*>(tensor.data_ptr()), tensor.size(0), tensor.size(1), tensor.size(1)};
 }
 
+// The formats that products are taken in: BF16 holds all of FP8, FP32 all of FP16.
+template <class T>
+using Operand = MatrixView<const std::conditional_t<std::is_same_v<T, Float16>, float, BFloat16>>;
+
+// The same values as an operand; converted, they lie in memory of the thread's own, which the next call with
+// the same `slot` (0 or 1) overwrites.
+template <class T>
+Operand<T> operand(int slot, MatrixView<const T> from);
+
 // c = alpha * op(a) * op(b) (+ c where `accumulate`): every product of two values is exact, sums are FP32's.
-// Of 16 bits alike or of 8 bits each. alpha > 0.
-template <class A, class B>
-void multiply(bool transpose_a, bool transpose_b, double alpha, MatrixView<const A> a, MatrixView<const B> b,
-              bool accumulate, MatrixView<float> c);
+// alpha > 0.
+void multiply(bool transpose_a, bool transpose_b, double alpha, MatrixView<const BFloat16> a,
+              MatrixView<const BFloat16> b, bool accumulate, MatrixView<float> c);
+void multiply(bool transpose_a, bool transpose_b, double alpha, MatrixView<const float> a,
+              MatrixView<const float> b, bool accumulate, MatrixView<float> c);
 
 }  // namespace filigree::nn

@@ -55,8 +55,9 @@ class LowPrecisionLinear : public torch::autograd::Function<LowPrecisionLinear> 
       context->save_for_backward({x_bits, w_bits});
       Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
       add_bias(bias, y);
-      multiply<V, V>(false, true, factors.output(), stored_matrix<V>(x_bits), stored_matrix<V>(w_bits),
-                     is_given(bias), matrix_of<float>(y, "low_precision_linear"));
+      multiply(false, true, factors.output(), operand(0, stored_matrix<V>(x_bits)),
+               operand(1, stored_matrix<V>(w_bits)), is_given(bias),
+               matrix_of<float>(y, "low_precision_linear"));
       return y;
     });
   }
@@ -75,16 +76,16 @@ class LowPrecisionLinear : public torch::autograd::Function<LowPrecisionLinear> 
       using V = typename decltype(formats)::V;
       using G = typename decltype(formats)::G;
       const Tensor g_bits = rounded<G>(grad);
-      const auto g = stored_matrix<G>(g_bits);
+      const auto g = operand(0, stored_matrix<G>(g_bits));
       if (context->needs_input_grad(0)) {
         dx = at::empty({g.rows, saved[1].size(1)}, grad.options());
-        multiply<G, V>(false, false, factors.input(0), g, stored_matrix<V>(saved[1]), false,
-                       matrix_of<float>(dx, "low_precision_linear"));
+        multiply(false, false, factors.input(0), g, operand(1, stored_matrix<V>(saved[1])), false,
+                 matrix_of<float>(dx, "low_precision_linear"));
       }
       if (context->needs_input_grad(1)) {
         dweight = at::empty({g.columns, saved[0].size(1)}, grad.options());
-        multiply<G, V>(true, false, factors.input(1), g, stored_matrix<V>(saved[0]), false,
-                       matrix_of<float>(dweight, "low_precision_linear"));
+        multiply(true, false, factors.input(1), g, operand(1, stored_matrix<V>(saved[0])), false,
+                 matrix_of<float>(dweight, "low_precision_linear"));
       }
     });
     return {dx, dweight, has_bias ? bias_grad(grad, factors.input(2)) : Tensor(), Tensor(), Tensor()};
