@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../support/timing.h"
 #include "filigree/base/aligned.h"
 #include "filigree/base/isa.h"
 #include "filigree/base/main_guard.h"
@@ -17,7 +18,6 @@
 #include "filigree/sparse/dense_fallback.h"
 #include "filigree/sparse/dsd.h"
 #include "filigree/sparse/products.h"
-#include "timing.h"
 
 namespace {
 

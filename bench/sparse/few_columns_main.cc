@@ -6,13 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "../support/timing.h"
 #include "filigree/base/aligned.h"
 #include "filigree/base/isa.h"
 #include "filigree/base/main_guard.h"
 #include "filigree/base/parallel.h"
 #include "filigree/sparse/dsd.h"
 #include "filigree/sparse/products.h"
-#include "timing.h"
 
 namespace {
 

@@ -113,4 +113,12 @@ std::int64_t l2_cache_bytes() {
   return bytes;
 }
 
+std::int64_t last_cache_bytes() {
+  static const std::int64_t bytes = [] {
+    const auto size = static_cast<std::int64_t>(::sysconf(_SC_LEVEL3_CACHE_SIZE));
+    return size > 0 ? size : std::int64_t{32} << 20;
+  }();
+  return bytes;
+}
+
 }  // namespace filigree

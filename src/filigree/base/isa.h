@@ -25,5 +25,7 @@ std::vector<Isa> usable_isas();
 std::string cpu_name();
 // Bytes of a core's second-level cache; 512 KiB where the system does not say.
 std::int64_t l2_cache_bytes();
+// Bytes of the last-level cache; 32 MiB where the system does not say.
+std::int64_t last_cache_bytes();
 
 }  // namespace filigree

@@ -1,11 +1,13 @@
 // From narrow formats to FP32 and BF16.
 #include "filigree/base/simd.h"
 #include "filigree/numerics/cast.h"
+#include "filigree/numerics/streaming.h"
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "filigree/numerics/decode.cc"
 #include <hwy/foreach_target.h>
 //
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 HWY_BEFORE_NAMESPACE();
@@ -77,13 +79,29 @@ hn::Vec<Words> LoadDecoded(const typename T::Bits* from) {
   return Decode<T>(hn::PromoteTo(Words(), codes));
 }
 
+// Behind `i` whole vectors past the caches: `to` is aligned there.
 template <class T>
-void ToFloats(const T* from, std::int64_t count, float* to) {
+std::int64_t Stream(const typename T::Bits* from, std::int64_t i, std::int64_t count, std::uint32_t* to) {
+  const Words words;
+  const auto lanes = static_cast<std::int64_t>(hn::Lanes(words));
+  for (; i + lanes <= count; i += lanes) hn::Stream(LoadDecoded<T>(from + i), words, to + i);
+  hwy::FlushStream();
+  return i;
+}
+
+template <class T>
+void ToFloats(const T* from, std::int64_t count, float* to, bool stream) {
   const Words words;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(words));
   const auto* codes = reinterpret_cast<const typename T::Bits*>(from);
   auto* bits = reinterpret_cast<std::uint32_t*>(to);
   std::int64_t i = 0;
+  if (stream) {
+    for (const std::int64_t head = elements_to_alignment(to, count); i < head; ++i) {
+      to[i] = static_cast<float>(from[i]);
+    }
+    i = Stream<T>(codes, i, count, bits);
+  }
   for (; i + lanes <= count; i += lanes) hn::StoreU(LoadDecoded<T>(codes + i), words, bits + i);
   for (; i < count; ++i) to[i] = static_cast<float>(from[i]);
 }
@@ -150,7 +168,9 @@ void ToUpperHalves(const T* from, std::int64_t count, BFloat16* to) {
 }
 
 void DecodeFormat(int format, const void* from, std::int64_t count, float* to) {
-  visit_format(format, [&](auto type) { ToFloats(static_cast<const decltype(type)*>(from), count, to); });
+  visit_format(format, [&](auto type) {
+    ToFloats(static_cast<const decltype(type)*>(from), count, to, streams<decltype(type)>(count));
+  });
 }
 
 void DecodeFormatToBFloat16(int format, const void* from, std::int64_t count, BFloat16* to) {

@@ -6,6 +6,7 @@
 #define FILIGREE_NUMERICS_ENCODE_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
@@ -133,11 +134,19 @@ void StoreEncoded(Word encoded, Codes codes, hn::TFromD<Codes>* to) {
 }
 
 template <class T>
-std::int64_t EncodeShorts(const std::uint32_t* from, std::int64_t count, typename T::Bits* to) {
+std::int64_t EncodeShorts(const std::uint32_t* from, std::int64_t i, std::int64_t count, typename T::Bits* to,
+                          bool stream) {
   const Words words;
   const hn::Rebind<typename T::Bits, Words> codes;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(words));
-  std::int64_t i = 0;
+  if (stream) {
+    const hn::RebindToSigned<Words> numbers;
+    for (; i + lanes <= count; i += lanes) {
+      const auto encoded = EncodeShort<T>(hn::LoadU(words, from + i));
+      hn::Stream(hn::DemoteTo(codes, hn::BitCast(numbers, encoded)), codes, to + i);
+    }
+    hwy::FlushStream();
+  }
   for (; i + lanes <= count; i += lanes) {
     StoreEncoded(EncodeShort<T>(hn::LoadU(words, from + i)), codes, to + i);
   }
@@ -145,12 +154,11 @@ std::int64_t EncodeShorts(const std::uint32_t* from, std::int64_t count, typenam
 }
 
 template <class T, Rounding kRounding, bool kInfinityApart>
-std::int64_t EncodeWordsWithin(const std::uint32_t* from, std::int64_t count, typename T::Bits* to,
-                               const Limits& limits, const std::uint32_t* random) {
+std::int64_t EncodeWordsWithin(const std::uint32_t* from, std::int64_t i, std::int64_t count,
+                               typename T::Bits* to, const Limits& limits, const std::uint32_t* random) {
   const Words words;
   const hn::Rebind<typename T::Bits, Words> codes;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(words));
-  std::int64_t i = 0;
   for (; i + lanes <= count; i += lanes) {
     Word draws = Set(0U);
     if constexpr (kRounding == Rounding::kStochastic) draws = hn::LoadU(words, random + i);
@@ -161,20 +169,20 @@ std::int64_t EncodeWordsWithin(const std::uint32_t* from, std::int64_t count, ty
   return i;
 }
 
-// Whole vectors; how many values they were.
+// Whole vectors from `i` on; where that came to. `stream`: `to` is aligned at `i`.
 template <class T, Rounding kRounding>
-std::int64_t EncodeWords(const std::uint32_t* from, std::int64_t count, typename T::Bits* to,
-                         const CastMode& mode, const std::uint32_t* random) {
+std::int64_t EncodeWords(const std::uint32_t* from, std::int64_t i, std::int64_t count, typename T::Bits* to,
+                         const CastMode& mode, const std::uint32_t* random, [[maybe_unused]] bool stream) {
   const std::uint32_t overflow = T::kFormat.overflow_code(mode);
   const std::uint32_t infinity = T::kFormat.infinity_code(mode);
   if constexpr (T::kFormat.is_short_fp32() && kRounding == Rounding::kNearestEven) {
-    if (overflow == T::kFormat.non_finite()) return EncodeShorts<T>(from, count, to);
+    if (overflow == T::kFormat.non_finite()) return EncodeShorts<T>(from, i, count, to, stream);
   }
   const Limits limits{.overflow = Set(overflow), .infinity = Set(infinity)};
   if (overflow == infinity) {
-    return EncodeWordsWithin<T, kRounding, false>(from, count, to, limits, random);
+    return EncodeWordsWithin<T, kRounding, false>(from, i, count, to, limits, random);
   }
-  return EncodeWordsWithin<T, kRounding, true>(from, count, to, limits, random);
+  return EncodeWordsWithin<T, kRounding, true>(from, i, count, to, limits, random);
 }
 
 }  // namespace

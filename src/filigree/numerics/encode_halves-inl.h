@@ -12,6 +12,7 @@
 #define FILIGREE_NUMERICS_ENCODE_HALVES_INL_H_
 #endif
 
+#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include <cstdint>
@@ -66,9 +67,8 @@ Half ToHalves(hn::Vec<Floats> lower, hn::Vec<Floats> upper) {
 inline Half ToOddHalves(hn::Vec<Floats> lower, hn::Vec<Floats> upper) {
   const auto down = ToHalves<Direction::kDown>(lower, upper);
   const auto up = ToHalves<Direction::kUp>(lower, upper);
-  // Of two codes with the same sign the lower one is nearer to zero; and infinity is not that of a finite
-  // value. They differ in their last bit exactly where they differ.
-  return hn::Or(hn::Min(down, up), hn::And(hn::Xor(down, up), SetHalf(1)));
+  // Neighbours, where they differ: one is odd. (Infinity beside the largest finite value is even.)
+  return hn::IfThenElse(hn::TestBit(down, SetHalf(1)), down, up);
 }
 
 // The codes of FP16's, which for formats of fewer bits are rounded to odd.
@@ -102,23 +102,43 @@ Half Shorten(Half half, Half overflow, Half infinity) {
   return hn::Or(sign, code);
 }
 
-inline void StoreCodes(Half lower, Half upper, std::uint16_t* to) {
-  hn::StoreU(lower, Halves(), to);
-  hn::StoreU(upper, Halves(), to + hn::Lanes(Halves()));
-}
-inline void StoreCodes(Half lower, Half upper, std::uint8_t* to) {
-#if HWY_TARGET == HWY_AVX3
-  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
-  _mm512_storeu_si512(to, _mm512_permutexvar_epi64(order, _mm512_packus_epi16(lower.raw, upper.raw)));
-#else
-  const __m256i packed = _mm256_packus_epi16(lower.raw, upper.raw);
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm256_permute4x64_epi64(packed, 0xD8));
-#endif
+// kStream: past the caches, to aligned memory.
+template <bool kStream, class D>
+void StoreOrStream(hn::Vec<D> vector, D d, hn::TFromD<D>* to) {
+  if constexpr (kStream) {
+    hn::Stream(vector, d, to);
+  } else {
+    hn::StoreU(vector, d, to);
+  }
 }
 
-template <class T, Rounding kRounding, bool kInfinityApart>
-std::int64_t EncodeHalves(const float* from, std::int64_t count, typename T::Bits* to, Half overflow,
-                          Half infinity) {
+template <bool kStream>
+void StoreCodes(Half lower, Half upper, std::uint16_t* to) {
+  StoreOrStream<kStream>(lower, Halves(), to);
+  StoreOrStream<kStream>(upper, Halves(), to + hn::Lanes(Halves()));
+}
+template <bool kStream>
+void StoreCodes(Half lower, Half upper, std::uint8_t* to) {
+  const hn::Repartition<std::uint8_t, Halves> bytes;
+#if HWY_TARGET == HWY_AVX3
+  const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+  const __m512i packed = _mm512_permutexvar_epi64(order, _mm512_packus_epi16(lower.raw, upper.raw));
+#else
+  const __m256i packed = _mm256_permute4x64_epi64(_mm256_packus_epi16(lower.raw, upper.raw), 0xD8);
+#endif
+  StoreOrStream<kStream>(hn::Vec<decltype(bytes)>{packed}, bytes, to);
+}
+
+// What the processor fetches by itself ends with a page.
+constexpr std::int64_t kAhead = 1024;
+inline void Prefetch(const float* from, std::int64_t count) {
+  for (std::int64_t i = 0; i < count; i += 16) hwy::Prefetch(from + i);
+}
+
+// From `i` on; where that came to.
+template <class T, Rounding kRounding, bool kInfinityApart, bool kStream>
+std::int64_t EncodeHalves(const float* from, std::int64_t i, std::int64_t count, typename T::Bits* to,
+                          Half overflow, Half infinity) {
   constexpr FloatFormat kFormat = T::kFormat;
   const Floats floats;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(floats));
@@ -141,27 +161,26 @@ std::int64_t EncodeHalves(const float* from, std::int64_t count, typename T::Bit
     }
     return Shorten<T, kRounding, kInfinityApart>(half, overflow, infinity);
   };
-  std::int64_t i = 0;
   for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    StoreCodes(encode(from + i), encode(from + i + 2 * lanes), to + i);
+    if constexpr (kStream) Prefetch(from + i + kAhead, 4 * lanes);
+    StoreCodes<kStream>(encode(from + i), encode(from + i + 2 * lanes), to + i);
   }
+  if constexpr (kStream) hwy::FlushStream();
   return i;
 }
 
-// Whole vectors; how many values they were.
+// Whole vectors from `i` on; where that came to. `stream`: `to` is aligned at `i`.
 template <class T, Rounding kRounding>
-std::int64_t EncodeByHalves(const float* from, std::int64_t count, typename T::Bits* to,
-                            const CastMode& mode) {
+std::int64_t EncodeByHalves(const float* from, std::int64_t i, std::int64_t count, typename T::Bits* to,
+                            const CastMode& mode, bool stream) {
   const std::uint32_t overflow = T::kFormat.overflow_code(mode);
   const std::uint32_t infinity = T::kFormat.infinity_code(mode);
-  if (overflow == infinity) {
-    return EncodeHalves<T, kRounding, false>(from, count, to, SetHalf(overflow), SetHalf(infinity));
+  const auto large = SetHalf(overflow);
+  if (overflow != infinity) {
+    return EncodeHalves<T, kRounding, true, false>(from, i, count, to, large, SetHalf(infinity));
   }
-  // To nearest, FP16 itself makes infinity of large values before they could be told apart.
-  if constexpr (T::kFormat.fraction_bits == 10 && kRounding == Rounding::kNearestEven) {
-    return EncodeWords<T, kRounding>(reinterpret_cast<const std::uint32_t*>(from), count, to, mode, nullptr);
-  }
-  return EncodeHalves<T, kRounding, true>(from, count, to, SetHalf(overflow), SetHalf(infinity));
+  if (stream) return EncodeHalves<T, kRounding, false, true>(from, i, count, to, large, large);
+  return EncodeHalves<T, kRounding, false, false>(from, i, count, to, large, large);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <vector>
@@ -55,8 +56,7 @@ MlmBatch random_batch(const PretrainOptions& options, std::uint64_t index) {
 
 class Contender {
  public:
-  Contender(const PretrainOptions& options, double density) : options_(options) {
-    options_.density = density;
+  explicit Contender(PretrainOptions options) : options_(std::move(options)) {
     model_ = std::make_unique<Bert>(options_.model(options_.vocabulary), options_.seed);
   }
 
@@ -97,25 +97,96 @@ double median_ratio(const std::vector<double>& numerators, const std::vector<dou
   return median(std::move(ratios));
 }
 
+// The interval that holds the median ratio with a probability of 95 %, whatever the distribution: the ranks
+// that a binomial count of ratios below it leaves within 1.96 standard deviations.
+std::pair<double, double> ratio_interval(const std::vector<double>& numerators,
+                                         const std::vector<double>& denominators) {
+  std::vector<double> ratios(numerators.size());
+  std::transform(numerators.begin(), numerators.end(), denominators.begin(), ratios.begin(),
+                 std::divides<>());
+  std::sort(ratios.begin(), ratios.end());
+  const auto n = static_cast<double>(ratios.size());
+  const auto low = static_cast<std::size_t>(std::max(0.0, std::floor(n / 2 - 0.98 * std::sqrt(n))));
+  return {ratios[low], ratios[ratios.size() - 1 - low]};
+}
+
+// What the model of the options is compared with.
+PretrainOptions baseline_of(PretrainOptions options) {
+  if (options.baseline == "dense") options.density = 1;
+  if (options.baseline == "unscaled") options.unit_scaled = false;
+  if (options.baseline == "fp32" || options.baseline == "bf16") options.precision = options.baseline;
+  return options;
+}
+
+void check_baseline(const PretrainOptions& options) {
+  if (options.baseline == "dense" && options.density >= 1)
+    fail_usage("--benchmark compares sparse with dense: give --density below 1, such as 0.1");
+  if (options.baseline == "unscaled" && !options.unit_scaled)
+    fail_usage("--baseline unscaled is the same model: give --unit-scaled");
+  if (options.baseline == options.precision)
+    fail_usage("--baseline {} is the same model: give another --precision", options.baseline);
+}
+
+// Steps of both in turn.
+void run_pairs(const PretrainOptions& options, Contender& model, Contender& baseline) {
+  Progress progress("benchmark", static_cast<std::uint64_t>(options.pairs), "pairs");
+  for (int i = 0; i < kWarmUpPairs + options.pairs; ++i) {
+    const MlmBatch batch = random_batch(options, static_cast<std::uint64_t>(i));
+    // The order changes from pair to pair: neither always finds the other's data in the caches.
+    Contender& first = i % 2 == 0 ? baseline : model;
+    Contender& second = i % 2 == 0 ? model : baseline;
+    first.step(batch, i >= kWarmUpPairs);
+    second.step(batch, i >= kWarmUpPairs);
+    progress.update(static_cast<std::uint64_t>(std::max(0, i + 1 - kWarmUpPairs)));
+  }
+}
+
+void report_against(const PretrainOptions& options, const Contender& model, const Contender& baseline) {
+  const double seconds = median(model.seconds());
+  const double baseline_seconds = median(baseline.seconds());
+  const double ratio = median_ratio(model.seconds(), baseline.seconds());
+  const auto [low, high] = ratio_interval(model.seconds(), baseline.seconds());
+  if (!options.json) {
+    fmt::print("step of the model        {:8.1f} ms   {:6.1f} GFLOP/s\n", 1e3 * seconds,
+               model.flops() / seconds / 1e9);
+    fmt::print("step of the baseline     {:8.1f} ms   {:6.1f} GFLOP/s\n", 1e3 * baseline_seconds,
+               baseline.flops() / baseline_seconds / 1e9);
+    fmt::print("ratio {:.3f} (median over pairs; 95 % interval {:.3f} to {:.3f})\n", ratio, low, high);
+    return;
+  }
+  const nlohmann::ordered_json line = {{"step_seconds", seconds},
+                                       {"baseline_step_seconds", baseline_seconds},
+                                       {"ratio", ratio},
+                                       {"ratio_low", low},
+                                       {"ratio_high", high},
+                                       {"baseline", options.baseline},
+                                       {"precision", options.precision},
+                                       {"unit_scaled", options.unit_scaled},
+                                       {"layers", options.layers},
+                                       {"hidden", options.hidden},
+                                       {"sequence", options.sequence},
+                                       {"batch", options.batch},
+                                       {"predictions", predictions_of(options)},
+                                       {"vocabulary", options.vocabulary},
+                                       {"density", options.density},
+                                       {"pairs", options.pairs},
+                                       {"threads", thread_count()},
+                                       {"isa", std::string(isa_name(chosen_isa()))},
+                                       {"cpu", cpu_name()}};
+  fmt::print("{}\n", line.dump());
+}
+
 }  // namespace
 
 void run_pretrain_benchmark(const PretrainOptions& options) {
-  if (options.density >= 1)
-    fail_usage("--benchmark compares sparse with dense: give --density below 1, such as 0.1");
+  check_baseline(options);
   options.check();
-  Contender sparse(options, options.density);
-  Contender dense(options, 1);
-  {
-    Progress progress("benchmark", static_cast<std::uint64_t>(options.pairs), "pairs");
-    for (int i = 0; i < kWarmUpPairs + options.pairs; ++i) {
-      const MlmBatch batch = random_batch(options, static_cast<std::uint64_t>(i));
-      // The order changes from pair to pair: neither always finds the other's data in the caches.
-      Contender& first = i % 2 == 0 ? dense : sparse;
-      Contender& second = i % 2 == 0 ? sparse : dense;
-      first.step(batch, i >= kWarmUpPairs);
-      second.step(batch, i >= kWarmUpPairs);
-      progress.update(static_cast<std::uint64_t>(std::max(0, i + 1 - kWarmUpPairs)));
-    }
+  Contender sparse(options);
+  Contender dense(baseline_of(options));
+  run_pairs(options, sparse, dense);
+  if (options.baseline != "dense") {
+    report_against(options, sparse, dense);
+    return;
   }
   const double sparse_seconds = median(sparse.seconds());
   const double dense_seconds = median(dense.seconds());

@@ -130,8 +130,13 @@ void PretrainOptions::describe(run::Options& options) {
       .hidden();
 
   options.section("benchmark", "Benchmark");
+  options.add("benchmark", &benchmark, "time a step of the model beside one of its baseline, and stop")
+      .transient();
   options
-      .add("benchmark", &benchmark, "time a step of the sparse model beside one of its dense twin, and stop")
+      .add("baseline", &baseline,
+           "what --benchmark compares with: the dense twin, or the same model unscaled or in another "
+           "precision")
+      .choices({"dense", "unscaled", "fp32", "bf16"})
       .transient();
   options.add("pairs", &pairs, "pairs of steps that are timed, one of each in turn")
       .range(1, 100000)

@@ -70,6 +70,7 @@ struct PretrainOptions {
 
   // The benchmark.
   bool benchmark = false;
+  std::string baseline = "dense";
   int pairs = 15;
   std::int64_t vocabulary = 8192;
 
