@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
+#include <cmath>
 
 #include "filigree/base/error.h"
 #include "filigree/numerics/cast.h"
@@ -91,15 +91,29 @@ void multiply_by_scale(std::int64_t count, E8M0 scale, float* values) {
   multiply(values, count, exponent, exponent >= -100 && exponent <= 100, values);
 }
 
+// As the constructor rounds to nearest, in vectors.
+void encode_nearest(const float* from, std::int64_t count, MxInt8* codes) {
+  constexpr float kAnchor = 0x1p17F;  // a sum's last place is 1/64: the addition rounds
+  for (std::int64_t i = 0; i < count; ++i) {
+    const float sum = std::abs(from[i]) + kAnchor;
+    const auto units =
+        static_cast<int>(std::bit_cast<std::uint32_t>(sum) - std::bit_cast<std::uint32_t>(kAnchor));
+    const int magnitude = std::min(units, 127);
+    codes[i].bits = static_cast<std::int8_t>(from[i] < 0 ? -magnitude : magnitude);
+  }
+}
+
 template <class T>
 void encode(const float* from, std::int64_t count, T* codes, const CastMode& mode,
             const std::uint32_t* random) {
-  if constexpr (std::same_as<T, MxInt8>) {
+  if constexpr (!std::same_as<T, MxInt8>) {
+    cast(from, count, codes, mode, random);
+  } else if (mode.rounding == Rounding::kNearestEven) {
+    encode_nearest(from, count, codes);
+  } else {
     for (std::int64_t i = 0; i < count; ++i) {
       codes[i] = MxInt8(from[i], mode, random == nullptr ? 0 : random[i]);
     }
-  } else {
-    cast(from, count, codes, mode, random);
   }
 }
 
