@@ -112,6 +112,7 @@ constexpr std::uint32_t decode_float(const FloatFormat& format, std::uint32_t co
 
 // `value` without its last `down` bits (1 to 55), rounded by what they were.
 constexpr std::uint32_t round_off(std::uint32_t value, int down, Rounding rounding, std::uint32_t random) {
+  // NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): unsigned, which may lose bits
   const std::uint64_t point = (std::uint64_t{value} << 32) >> down;
   const auto whole = static_cast<std::uint32_t>(point >> 32);
   const auto part = static_cast<std::uint32_t>(point);
