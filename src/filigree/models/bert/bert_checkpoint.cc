@@ -205,21 +205,33 @@ nlohmann::json to_json(const UnitScalingConfig& config) {
 
 UnitScalingConfig unit_scaling_from_json(const nlohmann::json& json) {
   UnitScalingConfig config;
-  config.constraint = scaling::parse_constraint(json.at("constraint").get<std::string>());
+  const std::string constraint = json.at("constraint");
+  const auto& names = scaling::constraint_names();
+  const auto known = std::find_if(names.begin(), names.end(), [&](const scaling::ConstraintName& entry) {
+    return entry.name == constraint;
+  });
+  if (known == names.end() || known->constraint == scaling::Constraint::kNone) {
+    fail_data("the checkpoint's description of the model is damaged: constraint {}", constraint);
+  }
+  config.constraint = known->constraint;
   if (json.at("residual_share") == "running-mean") {
     config.residual_share.reset();
   } else {
     config.residual_share = json.at("residual_share").get<double>();
   }
-  config.sequences = json.at("sequences");
-  config.sequence = json.at("sequence");
-  config.predictions = json.at("predictions");
-  const double share = config.residual_share.value_or(0.5);
+  const auto size = [&](const char* key) {
+    const nlohmann::json& value = json.at(key);
+    return value.is_number_integer() ? value.get<std::int64_t>() : 0;
+  };
+  config.sequences = size("sequences");
+  config.sequence = size("sequence");
+  config.predictions = size("predictions");
   constexpr std::int64_t kMost = 1 << 30;
-  const auto size = [](std::int64_t value) { return value >= 1 && value <= kMost; };
-  if (!(share > 0) || !(share < 1) || !size(config.sequences) || !size(config.sequence) ||
-      !size(config.predictions)) {
-    fail_data("the checkpoint's description of the model is damaged: unit scaling {}", json.dump());
+  const double share = config.residual_share.value_or(0.5);
+  for (const std::int64_t value : {config.sequences, config.sequence, config.predictions}) {
+    if (value < 1 || value > kMost || !(share > 0) || !(share < 1)) {
+      fail_data("the checkpoint's description of the model is damaged: unit scaling {}", json.dump());
+    }
   }
   return config;
 }

@@ -19,9 +19,13 @@ namespace {
 constexpr PatternSchedule kSchedule{1000, 30, 0.5};
 
 struct Training {
-  explicit Training(Storage storage, std::uint64_t seed) {
+  explicit Training(Storage storage, std::uint64_t seed, int block = 4, bool unit_scaled = false) {
     BertConfig config = testing::small_config();
-    if (storage != Storage::kDense) config.sparsity = {storage, 0.3, 4};
+    if (storage != Storage::kDense) config.sparsity = {storage, 0.3, block};
+    if (unit_scaled) {
+      config.unit_scaling = UnitScalingConfig{.sequences = 4, .sequence = 16, .predictions = 12};
+      config.precision = nn::Precision::kFp8;
+    }
     model = std::make_unique<Bert>(config, seed);
     sparse = std::make_unique<SparseTraining>(model->matrices(), kSchedule, seed);
   }
@@ -36,16 +40,29 @@ struct Training {
   std::unique_ptr<SparseTraining> sparse;
 };
 
+struct Kind {
+  Storage storage;
+  int block = 4;
+  bool unit_scaled = false;
+};
+
 TEST(BertCheckpoint, ResumesToTheSameBytes) {
-  for (const Storage storage : {Storage::kDense, Storage::kSparse, Storage::kMasked}) {
+  for (const Kind kind :
+       {Kind{Storage::kDense}, Kind{Storage::kSparse}, Kind{Storage::kMasked}, Kind{Storage::kSparse, 2},
+        Kind{Storage::kSparse, 32}, Kind{Storage::kDense, 4, true}, Kind{Storage::kSparse, 8, true}}) {
     test::TemporaryFolder folder;
     const nlohmann::json facts = {{"seed", 1}};
-    Training straight(storage, 1);
+    Training straight(kind.storage, 1, kind.block, kind.unit_scaled);
     straight.run(1, 7);
     const auto half = write_bert_checkpoint(folder.path(), 7, *straight.model, *straight.sparse, facts);
     const run::Checkpoint checkpoint(half, kBertCheckpointKind);
     BertTraining loaded = load_bert_training(checkpoint, straight.model->config(), kSchedule, 1, facts);
     EXPECT_EQ(loaded.step, 7);
+    // And a predictor finds its sizes and factors in the file alone.
+    const MlmBatch batch = testing::small_batch(2, 99);
+    const auto predictor = load_bert(checkpoint);
+    const Tensor difference = predictor->predict(batch) - loaded.model->predict(batch);
+    EXPECT_LT(difference.abs().max().item<float>(), kind.unit_scaled ? 0.5 : 1e-6);  // FP32 beside FP8
     Training resumed(std::move(loaded));
     straight.run(8, 12);
     resumed.run(8, 12);
@@ -261,6 +278,40 @@ TEST(BertCheckpoint, ConfigGoesThroughJson) {
       EXPECT_EQ(error.code(), ExitCode::kBadData) << key;
     }
   }
+}
+
+TEST(BertCheckpoint, UnitScalingGoesThroughJson) {
+  BertConfig config = testing::small_config();
+  config.tied = false;
+  config.unit_scaling = UnitScalingConfig{.constraint = scaling::Constraint::kOutput,
+                                          .residual_share = std::nullopt,
+                                          .sequences = 5,
+                                          .sequence = 16,
+                                          .predictions = 7};
+  const nlohmann::json good = to_json(config);
+  const BertConfig back = bert_config_from_json(good);
+  EXPECT_EQ(to_json(back), good);
+  EXPECT_FALSE(back.tied);
+  ASSERT_TRUE(back.unit_scaling.has_value());
+  EXPECT_FALSE(back.unit_scaling->residual_share.has_value());
+  const std::vector<std::pair<const char*, nlohmann::json>> bad = {
+      {"constraint", "none"},  {"constraint", "other"}, {"constraint", 1}, {"residual_share", 0},
+      {"residual_share", 1.5}, {"residual_share", "x"}, {"sequences", 0},  {"sequence", -1},
+      {"predictions", 1e300},  {"predictions", "many"}};
+  for (const auto& [key, value] : bad) {
+    nlohmann::json damaged = good;
+    damaged["unit_scaling"][key] = value;
+    try {
+      bert_config_from_json(damaged);
+      ADD_FAILURE() << key << " = " << value;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ExitCode::kBadData) << key;
+    }
+  }
+  // A model that is unit-scaled is none that is not, and the other way.
+  BertConfig plain = config;
+  plain.unit_scaling.reset();
+  EXPECT_NE(to_json(plain), good);
 }
 
 }  // namespace

@@ -46,38 +46,21 @@ class Solved {
     return with_norm(all, norm).list();
   }
 
-  std::map<std::string, double> held() const {
-    std::map<std::string, double> factors;
-    for (scaling::NodeId id = 0; id < graph_.size(); ++id) {
+  std::map<std::string, BertFactors::Scale> parameters() const {
+    std::map<std::string, BertFactors::Scale> scales;
+    for (const scaling::NodeId id : graph_.order()) {
       const scaling::Node& op = graph_[id];
-      for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-        const scaling::Node& input = graph_[op.inputs[i]];
-        if (input.type != scaling::NodeType::kParameter) continue;
-        const bool weight = op.kind == "linear" && i == 1;
-        const double held = weight || op.kind == "embed" ? solution_.factors[id].output : 1;
-        if (weight) factors[input.name] = held;
-        factors.emplace(input.name, held);
+      for (const scaling::NodeId input : op.inputs) {
+        if (graph_[input].type != scaling::NodeType::kParameter) continue;
+        // nn adds the bias of a product to what is scaled, which the graph has in front of the factor: it is
+        // held as it is, and the constant is of a smaller derivative.
+        const bool bias = op.kind == "linear" && input != op.inputs[1];
+        const bool scaled = op.kind == "linear" || op.kind == "embed";
+        const double output = scaled ? solution_.factors[id].output : 1;
+        scales[graph_[input].name] = {bias ? 1 : output, solution_.gradient_constant(input) * output};
       }
     }
-    return factors;
-  }
-
-  std::map<std::string, double> gradient_factors() const {
-    std::map<std::string, double> factors;
-    for (scaling::NodeId id = 0; id < graph_.size(); ++id) {
-      const scaling::Node& op = graph_[id];
-      for (std::size_t i = 0; i < op.inputs.size(); ++i) {
-        const scaling::Node& input = graph_[op.inputs[i]];
-        if (input.type != scaling::NodeType::kParameter) continue;
-        // Tied: of one of its uses, the product.
-        const bool weight = op.kind == "linear" && i == 1;
-        const double held = weight || op.kind == "embed" ? solution_.factors[id].output : 1;
-        const double factor = solution_.gradient_constant(op.inputs[i]) * held;
-        if (weight) factors[input.name] = factor;
-        factors.emplace(input.name, factor);
-      }
-    }
-    return factors;
+    return scales;
   }
 
  private:
@@ -137,8 +120,7 @@ BertFactors bert_factors(const BertConfig& config) {
     factors.next_sentence = solved.list("next_sentence");
     factors.loss_scale = solved.list("loss_scale");
   }
-  factors.held = solved.held();
-  factors.gradient_factors = solved.gradient_factors();
+  factors.parameters = solved.parameters();
   return factors;
 }
 

@@ -40,10 +40,14 @@ struct BertFactors {
   List next_sentence;
   List loss_scale;
 
-  // Of each parameter, by its first name: what its gradient is beside the true one by the weight as the
-  // unscaled model would hold it (a product's factor times its weight).
-  std::map<std::string, double> gradient_factors;
-  std::map<std::string, double> held;
+  // Of a parameter.
+  struct Scale {
+    // What its op multiplies it by: the unscaled model would hold the product.
+    double weight = 1;
+    // What its gradient is beside the true one by that product.
+    double gradient = 1;
+  };
+  std::map<std::string, Scale> parameters;  // by their first names; a tied one as the decoder has it
 };
 
 // Errors (usage): as bert_graph().

@@ -348,5 +348,23 @@ TEST(UnitScaledBert, GradientsOfParametersBeginNearOne) {
   }
 }
 
+// With each constant divided out, a gradient is that of the weight which the unscaled model would hold:
+// slopes of the loss along it, times what its op multiplies the weight by.
+TEST(UnitScaledBert, GradientFactorsAreWhatTheyAreDividedBy) {
+  Bert model(config_of({.next_sentence = true}), 1);
+  perturb_vectors(model);
+  make_double(model);
+  const BertFactors factors = bert_factors(model.config());
+  const MlmBatch batch = testing::small_batch(2, 1, true);
+  const std::vector<Tensor> gradients = gradients_of(model, batch);
+  for (std::size_t p = 0; p < gradients.size(); ++p) {
+    Parameter& parameter = model.parameters()[p];
+    const double norm = gradients[p].norm().item<double>();
+    const double held = factors.parameters.at(parameter.parts.front().name).weight;
+    const double unscaled = slope(model, batch, parameter, gradients[p] / norm) / held;
+    EXPECT_NEAR(norm / parameter.gradient_factor / unscaled, 1, 1e-5) << parameter.parts.front().name;
+  }
+}
+
 }  // namespace
 }  // namespace filigree::models
