@@ -129,12 +129,6 @@ void StoreCodes(Half lower, Half upper, std::uint8_t* to) {
   StoreOrStream<kStream>(hn::Vec<decltype(bytes)>{packed}, bytes, to);
 }
 
-// What the processor fetches by itself ends with a page.
-constexpr std::int64_t kAhead = 1024;
-inline void Prefetch(const float* from, std::int64_t count) {
-  for (std::int64_t i = 0; i < count; i += 16) hwy::Prefetch(from + i);
-}
-
 // From `i` on; where that came to.
 template <class T, Rounding kRounding, bool kInfinityApart, bool kStream>
 std::int64_t EncodeHalves(const float* from, std::int64_t i, std::int64_t count, typename T::Bits* to,
@@ -162,7 +156,6 @@ std::int64_t EncodeHalves(const float* from, std::int64_t i, std::int64_t count,
     return Shorten<T, kRounding, kInfinityApart>(half, overflow, infinity);
   };
   for (; i + 4 * lanes <= count; i += 4 * lanes) {
-    if constexpr (kStream) Prefetch(from + i + kAhead, 4 * lanes);
     StoreCodes<kStream>(encode(from + i), encode(from + i + 2 * lanes), to + i);
   }
   if constexpr (kStream) hwy::FlushStream();
