@@ -52,7 +52,8 @@ class LowPrecisionLinear : public torch::autograd::Function<LowPrecisionLinear> 
       using V = typename decltype(formats)::V;
       const Tensor x_bits = rounded<V>(x);
       const Tensor w_bits = rounded<V>(weight);
-      context->save_for_backward({x_bits, w_bits});
+      // The weight is there anyway: it is rounded again, not kept twice.
+      context->save_for_backward({x_bits, weight});
       Tensor y = at::empty({x.size(0), weight.size(0)}, x.options());
       add_bias(bias, y);
       multiply(false, true, factors.output(), operand(0, stored_matrix<V>(x_bits)),
@@ -79,7 +80,8 @@ class LowPrecisionLinear : public torch::autograd::Function<LowPrecisionLinear> 
       const auto g = operand(0, stored_matrix<G>(g_bits));
       if (context->needs_input_grad(0)) {
         dx = at::empty({g.rows, saved[1].size(1)}, grad.options());
-        multiply(false, false, factors.input(0), g, operand(1, stored_matrix<V>(saved[1])), false,
+        const Tensor w_bits = rounded<V>(saved[1]);
+        multiply(false, false, factors.input(0), g, operand(1, stored_matrix<V>(w_bits)), false,
                  matrix_of<float>(dx, "low_precision_linear"));
       }
       if (context->needs_input_grad(1)) {
@@ -118,7 +120,7 @@ class LowPrecisionBsrLinear : public torch::autograd::Function<LowPrecisionBsrLi
       using V = typename decltype(formats)::V;
       const Tensor x_bits = rounded<V>(x);
       const Tensor v_bits = rounded<V>(values);
-      context->save_for_backward({x_bits, v_bits});
+      context->save_for_backward({x_bits, values});
       return bsr_linear_forward(widened<V>(x_bits), widened<V>(v_bits), pattern, bias, factors.output());
     });
   }
@@ -139,7 +141,8 @@ class LowPrecisionBsrLinear : public torch::autograd::Function<LowPrecisionBsrLi
       using G = typename decltype(formats)::G;
       const Tensor g = widened<G>(rounded<G>(grad));
       if (context->needs_input_grad(0)) {
-        dx = bsr_linear_grad_input(g, widened<V>(saved[1]), pattern, factors.input(0));
+        const Tensor v = widened<V>(rounded<V>(saved[1]));
+        dx = bsr_linear_grad_input(g, v, pattern, factors.input(0));
       }
       if (context->needs_input_grad(1)) {
         dvalues = bsr_linear_grad_values(g, widened<V>(saved[0]), pattern, factors.input(1));

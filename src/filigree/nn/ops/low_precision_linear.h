@@ -8,10 +8,10 @@
 namespace filigree::nn {
 
 // As linear() (ops/linear.h) with x, the weight and the incoming gradient rounded to `precision`'s formats
-// before they are multiplied; for the gradients x and the weight are kept as they were multiplied, in one or
-// two bytes a value. Products are exact, sums and results FP32; the bias's gradient is that of the gradient
-// as it came in. x: [tokens, in], weight: [out, in], float. Errors (usage): kFp32; tensors that are not
-// float.
+// before they are multiplied; for the gradients x is kept as it was multiplied, in one or two bytes a value,
+// and the weight is rounded once more. Products are exact, sums and results FP32; the bias's gradient is that
+// of the gradient as it came in. x: [tokens, in], weight: [out, in], float. Errors (usage): kFp32; tensors
+// that are not float.
 Tensor low_precision_linear(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
                             Precision precision, FactorList factors = {});
 

@@ -1,6 +1,7 @@
 // Products of fewer bits against sums in double of operands that are rounded one value at a time.
 #include "filigree/nn/ops/low_precision_linear.h"
 //
+#include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 
 #include "filigree/base/isa.h"
@@ -104,6 +105,56 @@ TEST_P(LowPrecision, BlockSparseIsTheSameAsDense) {
       expect_close(values.grad()[position], part.to(at::kDouble), "values");
     });
   }
+}
+
+// Counts the bytes of tensors that are alive.
+class CountingAllocator : public c10::Allocator {
+ public:
+  CountingAllocator() : base_(c10::GetCPUAllocator()) { c10::SetCPUAllocator(this, kPriority); }
+  ~CountingAllocator() override { c10::SetCPUAllocator(base_, kPriority); }
+  CountingAllocator(const CountingAllocator&) = delete;
+  CountingAllocator& operator=(const CountingAllocator&) = delete;
+
+  c10::DataPtr allocate(std::size_t bytes) const override {
+    auto* block = new Block{base_->allocate(bytes), bytes};
+    alive_ += static_cast<std::int64_t>(bytes);
+    return {block->memory.get(), block, &drop, c10::Device(c10::DeviceType::CPU)};
+  }
+  static std::int64_t alive() { return alive_; }
+
+ private:
+  struct Block {
+    c10::DataPtr memory;
+    std::size_t bytes;
+  };
+  static void drop(void* context) {
+    const auto* block = static_cast<Block*>(context);
+    alive_ -= static_cast<std::int64_t>(block->bytes);
+    delete block;
+  }
+  static constexpr std::uint8_t kPriority = 100;
+  c10::Allocator* base_;
+  static inline std::int64_t alive_ = 0;
+};
+
+// What is kept of x between forward and backward, when nobody else holds it.
+std::int64_t kept_bytes(Precision precision, const Tensor& weight) {
+  const std::int64_t before = CountingAllocator::alive();
+  const Tensor y = linear_in(precision, random({1024, 256}, 1), weight, {});
+  return CountingAllocator::alive() - before - static_cast<std::int64_t>(y.nbytes());
+}
+
+TEST(LowPrecisionLinear, KeepsAQuarterOfTheBytes) {
+  const CountingAllocator allocator;
+  const Tensor weight = random({512, 256}, 2).requires_grad_(true);
+  const std::int64_t whole = kept_bytes(Precision::kFp32, weight);
+  EXPECT_GE(whole, 1024 * 256 * 4);
+  const auto share = [&](Precision precision) {
+    return static_cast<double>(kept_bytes(precision, weight)) / static_cast<double>(whole);
+  };
+  EXPECT_LE(share(Precision::kFp8), 0.27);
+  EXPECT_LE(share(Precision::kFp16), 0.52);
+  EXPECT_LE(share(Precision::kBf16), 0.52);
 }
 
 TEST(LowPrecisionLinear, RefusesWhatItDoesNotCompute) {
