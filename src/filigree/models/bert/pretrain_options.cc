@@ -185,9 +185,7 @@ BertConfig PretrainOptions::model(std::int64_t vocabulary_size) const {
   config.sparsity.storage = density == 1          ? Storage::kDense
                             : storage == "masked" ? Storage::kMasked
                                                   : Storage::kSparse;
-  for (const nn::PrecisionName& entry : nn::kPrecisions) {
-    if (entry.name == precision) config.precision = entry.precision;
-  }
+  config.precision = nn::parse_precision(precision);
   if (unit_scaled) config.unit_scaling = scaling_config();
   config.check();
   return config;

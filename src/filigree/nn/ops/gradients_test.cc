@@ -208,11 +208,14 @@ TEST(Gradients, EveryRegisteredOpIsAmongTheCases) {
   // These refuse tensors that want a gradient, or take none.
   const std::set<std::string> without{"bsr_from_dense", "bsr_move", "bsr_random",
                                       "bsr_to_dense",   "bsr_trim", "set_num_threads"};
+  // These round what they multiply: low_precision_linear_test.cc holds them against rounded operands.
+  const std::set<std::string> low_precision{"low_precision_linear", "low_precision_bsr_linear"};
   std::set<std::string> registered;
   for (const c10::OperatorName& op : c10::Dispatcher::singleton().getAllOpNames()) {
     const std::string prefix = "filigree::";
     if (!op.name.starts_with(prefix)) continue;
-    if (const std::string name = op.name.substr(prefix.size()); !is_part(name) && !without.contains(name)) {
+    if (const std::string name = op.name.substr(prefix.size());
+        !is_part(name) && !without.contains(name) && !low_precision.contains(name)) {
       registered.insert(name);
     }
   }

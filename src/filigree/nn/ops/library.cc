@@ -13,6 +13,7 @@
 #include "filigree/nn/ops/cross_entropy.h"
 #include "filigree/nn/ops/embedding.h"
 #include "filigree/nn/ops/linear.h"
+#include "filigree/nn/ops/low_precision_linear.h"
 #include "filigree/nn/ops/scale.h"
 #include "filigree/nn/views.h"
 
@@ -82,6 +83,16 @@ std::tuple<BsrPatternRef, Tensor> from_dense(const Tensor& weight, double densit
 BsrPatternRef random_pattern(std::int64_t rows, std::int64_t columns, at::IntArrayRef block, double density,
                              std::int64_t seed) {
   return bsr_random(rows, columns, to_block(block), density, seed);
+}
+
+Tensor low_precision_by_name(const Tensor& x, const Tensor& weight, const OptionalTensor& bias,
+                             c10::string_view precision, FactorList factors) {
+  return linear_in(parse_precision({precision.data(), precision.size()}), x, weight, bias, factors);
+}
+Tensor low_precision_bsr_by_name(const Tensor& x, const Tensor& values, const BsrPatternRef& pattern,
+                                 const OptionalTensor& bias, c10::string_view precision, FactorList factors) {
+  return bsr_linear_in(parse_precision({precision.data(), precision.size()}), x, values, pattern, bias,
+                       factors);
 }
 
 // Called where a gradient would be wanted of its result, an op without one says so, because the result would
@@ -190,6 +201,13 @@ TORCH_LIBRARY(filigree, library) {
   library.def(
       "embed(Tensor ids, Tensor? type_ids, Tensor words, Tensor positions, Tensor types, int sequence, "
       "float[] factors=[]) -> Tensor");
+  library.def(
+      "low_precision_linear(Tensor x, Tensor weight, Tensor? bias, str precision, float[] factors=[]) -> "
+      "Tensor");
+  library.def(
+      "low_precision_bsr_linear(Tensor x, Tensor values, __torch__.torch.classes.filigree.BsrPattern "
+      "pattern, "
+      "Tensor? bias, str precision, float[] factors=[]) -> Tensor");
   library.def("scale(Tensor x, float forward, float backward) -> Tensor");
   library.def("gather_rows(Tensor x, Tensor rows) -> Tensor");
 
@@ -219,15 +237,17 @@ TORCH_LIBRARY(filigree, library) {
 }
 
 // autograd::Function records only where gradients are wanted, so one function serves both keys.
-#define FILIGREE_DIFFERENTIABLE(library)           \
-  library.impl("linear", &linear);                 \
-  library.impl("bsr_linear", &bsr_linear);         \
-  library.impl("bias_gelu", &bias_gelu);           \
-  library.impl("add_layer_norm", &add_layer_norm); \
-  library.impl("attention", &attention);           \
-  library.impl("cross_entropy", &cross_entropy);   \
-  library.impl("embed", &embed);                   \
-  library.impl("gather_rows", &gather_rows);       \
+#define FILIGREE_DIFFERENTIABLE(library)                                \
+  library.impl("low_precision_linear", &low_precision_by_name);         \
+  library.impl("low_precision_bsr_linear", &low_precision_bsr_by_name); \
+  library.impl("linear", &linear);                                      \
+  library.impl("bsr_linear", &bsr_linear);                              \
+  library.impl("bias_gelu", &bias_gelu);                                \
+  library.impl("add_layer_norm", &add_layer_norm);                      \
+  library.impl("attention", &attention);                                \
+  library.impl("cross_entropy", &cross_entropy);                        \
+  library.impl("embed", &embed);                                        \
+  library.impl("gather_rows", &gather_rows);                            \
   library.impl("scale", &scale)
 
 TORCH_LIBRARY_IMPL(filigree, CPU, library) { FILIGREE_DIFFERENTIABLE(library); }
