@@ -104,17 +104,17 @@ void run(const Options& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  CLI::App app("Casts between FP32 and each number format beside memcpy, on one thread.");
-  app.add_option("--memory-count", options.memory_count, "values of arrays beyond the caches")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--cache-count", options.cache_count, "values of arrays within the second-level cache")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  app.add_option("--rounds", options.rounds)->check(CLI::PositiveNumber)->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
   return filigree::guarded_main([&] {
+    Options options;
+    CLI::App app("Casts between FP32 and each number format beside memcpy, on one thread.");
+    app.add_option("--memory-count", options.memory_count, "values of arrays beyond the caches")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    app.add_option("--cache-count", options.cache_count, "values of arrays within the second-level cache")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    app.add_option("--rounds", options.rounds)->check(CLI::PositiveNumber)->capture_default_str();
+    CLI11_PARSE(app, argc, argv);
     run(options);
     return 0;
   });
