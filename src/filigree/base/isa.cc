@@ -113,7 +113,14 @@ std::int64_t l2_cache_bytes() {
   return bytes;
 }
 
+namespace {
+std::atomic<std::int64_t> forced_last_cache_bytes{0};
+}  // namespace
+
+void force_last_cache_bytes(std::int64_t bytes) { forced_last_cache_bytes = bytes; }
+
 std::int64_t last_cache_bytes() {
+  if (const std::int64_t forced = forced_last_cache_bytes; forced > 0) return forced;
   static const std::int64_t bytes = [] {
     const auto size = static_cast<std::int64_t>(::sysconf(_SC_LEVEL3_CACHE_SIZE));
     return size > 0 ? size : std::int64_t{32} << 20;

@@ -27,5 +27,7 @@ std::string cpu_name();
 std::int64_t l2_cache_bytes();
 // Bytes of the last-level cache; 32 MiB where the system does not say.
 std::int64_t last_cache_bytes();
+// For tests: from now on that many; 0: as they are.
+void force_last_cache_bytes(std::int64_t bytes);
 
 }  // namespace filigree

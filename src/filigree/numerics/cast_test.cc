@@ -12,6 +12,7 @@
 #include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/base/philox.h"
+#include "filigree/numerics/streaming.h"
 #include "filigree/numerics/test_denormals.h"
 #include "filigree/numerics/test_format_oracle.h"
 
@@ -121,6 +122,37 @@ TEST_P(CastOnEachIsa, ConvertsPartsOfVectors) {
     for (std::size_t i = 0; i < to.size(); ++i)
       ASSERT_EQ(static_cast<float>(to[i]), i < count ? 1.875F : -1.0F);
   }
+}
+
+// What goes past the caches, to memory that begins anywhere, is what parts of it are.
+template <typename T>
+void check_streaming(std::int64_t count) {
+  constexpr std::int64_t kPart = 500;
+  constexpr std::int64_t kOffset = 3;
+  ASSERT_TRUE(streams<T>(count) && !streams<T>(kPart));
+  std::vector<float> from(static_cast<std::size_t>(count));
+  for (std::int64_t i = 0; i < count; ++i) {
+    from[static_cast<std::size_t>(i)] = std::bit_cast<float>(static_cast<std::uint32_t>(i) * 2654435761U);
+  }
+  std::vector<T> codes(static_cast<std::size_t>(count + kOffset));
+  std::vector<T> codes_of_parts(codes.size());
+  std::vector<float> back(codes.size());
+  std::vector<float> back_of_parts(codes.size());
+  cast(from.data(), count, codes.data() + kOffset);
+  cast(codes.data() + kOffset, count, back.data() + kOffset);
+  for (std::int64_t i = 0; i < count; i += kPart) {
+    const std::int64_t part = std::min(kPart, count - i);
+    cast(from.data() + i, part, codes_of_parts.data() + kOffset + i);
+    cast(codes_of_parts.data() + kOffset + i, part, back_of_parts.data() + kOffset + i);
+  }
+  ASSERT_EQ(std::memcmp(codes.data(), codes_of_parts.data(), codes.size() * sizeof(T)), 0);
+  ASSERT_EQ(std::memcmp(back.data(), back_of_parts.data(), back.size() * sizeof(float)), 0);
+}
+
+TEST_P(CastOnEachIsa, WritesPastTheCachesWhatItWritesIntoThem) {
+  force_last_cache_bytes(1 << 14);
+  for_each_format([](auto type) { check_streaming<decltype(type)>(100'001); });
+  force_last_cache_bytes(0);
 }
 
 // Each format and deterministic mode against the search among the format's values, over blocks of
