@@ -89,10 +89,9 @@ void PretrainOptions::describe(run::Options& options) {
 
   options.section("training", "Training");
   options
-      .add(
-          "lr", &lr,
-          "peak learning rate of AdamW, for the dense model of this size; unit-scaled matrices take 50 times "
-          "it, as they are that much larger")
+      .add("lr", &lr,
+           "peak learning rate of AdamW, for the dense model of this size (docs/unit-scaling.md says what "
+           "unit-scaled weights take)")
       .range(0, 10);
   options.add("warmup", &warmup, "steps of linear warm-up, before the linear decay").range(0, kMany);
   options.add("steps", &steps, "optimiser steps").range(1, kMany);

@@ -11,6 +11,7 @@
 #include "filigree/scaling/pointwise.h"
 #include "filigree/scaling/products.h"
 #include "filigree/scaling/softmax.h"
+#include "filigree/sparse/bsr_pattern.h"
 
 namespace filigree::models {
 namespace {
@@ -63,12 +64,21 @@ class GraphBuilder {
     return graph_.op(node, "linear", std::move(inputs), scaling::linear(shape));
   }
 
-  scaling::LinearShape encoder_shape(std::int64_t in, std::int64_t out, bool bias) const {
-    const bool sparse = config_.sparsity.storage != Storage::kDense;
+  // Of the whole blocks that a matrix has. `parts` of out / parts x in are stacked, each with its own number.
+  double density_of(std::int64_t in, std::int64_t out, std::int64_t parts) const {
+    if (config_.sparsity.storage == Storage::kDense) return 1;
+    const std::int64_t b = config_.sparsity.block;
+    const std::int64_t blocks =
+        sparse::block_count_for_density(out / parts, in, config_.sparsity.block, config_.sparsity.density);
+    return static_cast<double>(blocks * b * b) / static_cast<double>(out / parts * in);
+  }
+
+  scaling::LinearShape encoder_shape(std::int64_t in, std::int64_t out, bool bias,
+                                     std::int64_t parts = 1) const {
     return {.tokens = scaling_.tokens(),
             .fan_in = in,
             .fan_out = out,
-            .density = sparse ? config_.sparsity.density : 1,
+            .density = density_of(in, out, parts),
             .bias = bias};
   }
 
@@ -117,7 +127,7 @@ class GraphBuilder {
   NodeId attention(const std::string& node, const names::Layer& name, NodeId x) {
     const std::int64_t h = config_.hidden;
     const NodeId qkv = linear(node + "qkv", x, parameter(name.qkv.front()), name.qkv_bias.front(),
-                              encoder_shape(h, 3 * h, /*bias=*/true));
+                              encoder_shape(h, 3 * h, /*bias=*/true, /*parts=*/3));
     const std::int64_t head = h / config_.heads;
     const NodeId context = graph_.op(node + "attention", "attention", {qkv, qkv, qkv},
                                      scaling::attention({.queries = scaling_.sequence,

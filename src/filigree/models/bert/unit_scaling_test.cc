@@ -366,5 +366,17 @@ TEST(UnitScaledBert, GradientFactorsAreWhatTheyAreDividedBy) {
   }
 }
 
+// Blocks are whole: of 32 x 32 in blocks of 32 there is one, whatever the density.
+TEST(UnitScaledBert, FactorsFollowTheBlocksThatExist) {
+  const auto factors = [](double density) {
+    BertConfig config = config_of({.storage = Storage::kSparse});
+    config.sparsity.block = 32;
+    config.sparsity.density = density;
+    return bert_factors(config);
+  };
+  EXPECT_EQ(factors(1e-5).layers[0].qkv, factors(1).layers[0].qkv);
+  EXPECT_NE(factors(0.5).layers[0].up, factors(1).layers[0].up);
+}
+
 }  // namespace
 }  // namespace filigree::models
