@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <type_traits>
 
 #include "filigree/base/error.h"
@@ -239,6 +240,9 @@ void multiply(Transpose transpose_a, Transpose transpose_b, MatrixView<const BFl
     fail_usage("onednn_matmul: {} x {} times {} x {} does not give {} x {}", a_rows, inner, b_inner,
                b_columns, c.rows, c.columns);
   }
+  // What is kept, and what oneDNN works in, is one for all.
+  static std::mutex mutex;
+  const std::scoped_lock lock(mutex);
   Prepared* const prepared = prepared_for(shape);
   if (prepared == nullptr) fail("oneDNN refuses a BF16 product of {} x {}", c.rows, c.columns);
   const Memory a_memory(prepared->a, a.data);

@@ -48,6 +48,9 @@ class LowPrecisionLinear : public torch::autograd::Function<LowPrecisionLinear> 
     context->saved_data["has_bias"] = is_given(bias);
     context->saved_data["precision"] = precision;
     context->saved_data["factors"] = list.vec();
+    if (x.dim() != 2 || weight.dim() != 2) {
+      fail_usage("low_precision_linear: wanted matrices, got {} and {} dimensions", x.dim(), weight.dim());
+    }
     return with_formats(static_cast<Precision>(precision), [&](auto formats) {
       using V = typename decltype(formats)::V;
       const Tensor x_bits = rounded<V>(x);

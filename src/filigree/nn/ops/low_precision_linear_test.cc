@@ -163,6 +163,7 @@ TEST(LowPrecisionLinear, RefusesWhatItDoesNotCompute) {
   EXPECT_THROW(low_precision_linear(x, weight, {}, Precision::kFp32), Error);
   EXPECT_THROW(low_precision_linear(x.to(at::kDouble), weight, {}, Precision::kBf16), Error);
   EXPECT_THROW(low_precision_linear(x, random({5, 6}, 2), {}, Precision::kFp8), Error);
+  EXPECT_THROW(low_precision_linear(random({2, 3, 4}, 1), random({5, 3}, 2), {}, Precision::kFp8), Error);
 }
 
 }  // namespace
