@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "filigree/base/error.h"
-#include "filigree/base/isa.h"
 #include "filigree/base/philox.h"
+#include "filigree/base/test_isa.h"
 
 namespace filigree::dense {
 namespace {
@@ -53,16 +53,8 @@ void check(std::int64_t m, std::int64_t n, std::int64_t k, bool swap_a, bool swa
   }
 }
 
-class BFloat16Gemm : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override { force_isa(GetParam()); }
-  void TearDown() override { force_isa(detected_isa()); }
-};
-INSTANTIATE_TEST_SUITE_P(Isas, BFloat16Gemm, ::testing::ValuesIn(usable_isas()), [](const auto& info) {
-  std::string name(isa_name(info.param));
-  std::erase(name, '-');
-  return name;
-});
+class BFloat16Gemm : public test::OnEachIsa {};
+INSTANTIATE_TEST_SUITE_P(Isas, BFloat16Gemm, test::every_isa(), test::isa_label);
 
 TEST_P(BFloat16Gemm, AgreesWithSumsInDouble) {
   for (const bool swap_a : {false, true}) {

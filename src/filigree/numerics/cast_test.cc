@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "filigree/base/error.h"
-#include "filigree/base/isa.h"
 #include "filigree/base/parallel.h"
 #include "filigree/base/philox.h"
+#include "filigree/base/test_isa.h"
 #include "filigree/numerics/streaming.h"
 #include "filigree/numerics/test_denormals.h"
 #include "filigree/numerics/test_format_oracle.h"
@@ -19,16 +19,8 @@
 namespace filigree {
 namespace {
 
-class CastOnEachIsa : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override { force_isa(GetParam()); }
-  void TearDown() override { force_isa(detected_isa()); }
-};
-INSTANTIATE_TEST_SUITE_P(Isas, CastOnEachIsa, ::testing::ValuesIn(usable_isas()), [](const auto& info) {
-  std::string name(isa_name(info.param));
-  std::erase(name, '-');
-  return name;
-});
+class CastOnEachIsa : public test::OnEachIsa {};
+INSTANTIATE_TEST_SUITE_P(Isas, CastOnEachIsa, test::every_isa(), test::isa_label);
 
 template <class Check>
 void for_each_format(const Check& check) {

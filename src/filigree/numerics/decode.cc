@@ -193,30 +193,13 @@ HWY_EXPORT(DecodeFormatToBFloat16);
 
 }  // namespace
 
-template <class T>
-void cast(const T* from, std::int64_t count, float* to) {
-  FILIGREE_SIMD(DecodeFormat)(format_index<T>(), from, count, to);
+void decode_format(int format, const void* from, std::int64_t count, float* to) {
+  FILIGREE_SIMD(DecodeFormat)(format, from, count, to);
 }
 
-template <class T>
-requires(T::kFormat.bits() <= 8) void cast(const T* from, std::int64_t count, BFloat16* to) {
-  FILIGREE_SIMD(DecodeFormatToBFloat16)(format_index<T>(), from, count, to);
+void decode_format(int format, const void* from, std::int64_t count, BFloat16* to) {
+  FILIGREE_SIMD(DecodeFormatToBFloat16)(format, from, count, to);
 }
-
-#define FILIGREE_DECODE(T) template void cast(const T*, std::int64_t, float*);
-#define FILIGREE_DECODE_8(T) \
-  FILIGREE_DECODE(T)         \
-  template void cast(const T*, std::int64_t, BFloat16*);
-FILIGREE_DECODE(Float16)
-FILIGREE_DECODE(BFloat16)
-FILIGREE_DECODE_8(Float8E4M3)
-FILIGREE_DECODE_8(Float8E5M2)
-FILIGREE_DECODE_8(Float8E4M3Fnuz)
-FILIGREE_DECODE_8(Float8E5M2Fnuz)
-FILIGREE_DECODE_8(Float8E4M3Ieee)
-FILIGREE_DECODE_8(Float6E3M2)
-FILIGREE_DECODE_8(Float6E2M3)
-FILIGREE_DECODE_8(Float4E2M1)
 
 }  // namespace filigree
 #endif

@@ -129,8 +129,8 @@ Word EncodeShort(Word bits) {
 
 // Codes fit: no saturation.
 template <class Codes>
-void StoreEncoded(Word encoded, Codes codes, hn::TFromD<Codes>* to) {
-  hn::StoreU(hn::DemoteTo(codes, hn::BitCast(hn::RebindToSigned<Words>(), encoded)), codes, to);
+hn::Vec<Codes> Narrow(Word encoded, Codes codes) {
+  return hn::DemoteTo(codes, hn::BitCast(hn::RebindToSigned<Words>(), encoded));
 }
 
 template <class T>
@@ -140,15 +140,13 @@ std::int64_t EncodeShorts(const std::uint32_t* from, std::int64_t i, std::int64_
   const hn::Rebind<typename T::Bits, Words> codes;
   const auto lanes = static_cast<std::int64_t>(hn::Lanes(words));
   if (stream) {
-    const hn::RebindToSigned<Words> numbers;
     for (; i + lanes <= count; i += lanes) {
-      const auto encoded = EncodeShort<T>(hn::LoadU(words, from + i));
-      hn::Stream(hn::DemoteTo(codes, hn::BitCast(numbers, encoded)), codes, to + i);
+      hn::Stream(Narrow(EncodeShort<T>(hn::LoadU(words, from + i)), codes), codes, to + i);
     }
     hwy::FlushStream();
   }
   for (; i + lanes <= count; i += lanes) {
-    StoreEncoded(EncodeShort<T>(hn::LoadU(words, from + i)), codes, to + i);
+    hn::StoreU(Narrow(EncodeShort<T>(hn::LoadU(words, from + i)), codes), codes, to + i);
   }
   return i;
 }
@@ -163,8 +161,7 @@ std::int64_t EncodeWordsWithin(const std::uint32_t* from, std::int64_t i, std::i
     Word draws = Set(0U);
     if constexpr (kRounding == Rounding::kStochastic) draws = hn::LoadU(words, random + i);
     const auto encoded = EncodeWord<T, kRounding, kInfinityApart>(hn::LoadU(words, from + i), draws, limits);
-    // Codes fit: no saturation.
-    hn::StoreU(hn::DemoteTo(codes, hn::BitCast(hn::RebindToSigned<Words>(), encoded)), codes, to + i);
+    hn::StoreU(Narrow(encoded, codes), codes, to + i);
   }
   return i;
 }

@@ -8,7 +8,6 @@
 #define HWY_TARGET_INCLUDE "filigree/numerics/encode.cc"
 #include <hwy/foreach_target.h>
 //
-#include <hwy/cache_control.h>
 #include <hwy/highway.h>
 
 #include "filigree/numerics/encode-inl.h"
@@ -88,26 +87,13 @@ HWY_EXPORT(EncodeFormat);
 
 }  // namespace
 
-template <class T>
-void cast(const float* from, std::int64_t count, T* to, CastMode mode, const std::uint32_t* random) {
+void encode_format(int format, const float* from, std::int64_t count, void* to, const CastMode& mode,
+                   const std::uint32_t* random) {
   if (mode.rounding == Rounding::kStochastic && random == nullptr) {
     fail("stochastic rounding needs 32 random bits for each value: give them, or round otherwise");
   }
-  FILIGREE_SIMD(EncodeFormat)(format_index<T>(), from, count, to, mode, random);
+  FILIGREE_SIMD(EncodeFormat)(format, from, count, to, mode, random);
 }
-
-// NOLINTNEXTLINE(bugprone-macro-parentheses): a type
-#define FILIGREE_ENCODE(T) template void cast(const float*, std::int64_t, T*, CastMode, const std::uint32_t*);
-FILIGREE_ENCODE(Float16)
-FILIGREE_ENCODE(BFloat16)
-FILIGREE_ENCODE(Float8E4M3)
-FILIGREE_ENCODE(Float8E5M2)
-FILIGREE_ENCODE(Float8E4M3Fnuz)
-FILIGREE_ENCODE(Float8E5M2Fnuz)
-FILIGREE_ENCODE(Float8E4M3Ieee)
-FILIGREE_ENCODE(Float6E3M2)
-FILIGREE_ENCODE(Float6E2M3)
-FILIGREE_ENCODE(Float4E2M1)
 
 }  // namespace filigree
 #endif

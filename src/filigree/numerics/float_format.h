@@ -55,7 +55,6 @@ struct FloatFormat {
   // The highest bit of the fraction is set in quiet NaN.
   constexpr std::uint32_t quiet_bit() const { return 1U << (fraction_bits - 1); }
   constexpr bool has_infinity() const { return specials == Specials::kIeee; }
-  constexpr bool has_nan() const { return specials != Specials::kNone; }
 
   constexpr std::uint32_t largest_finite() const {
     if (specials == Specials::kIeee) return top_exponent() - 1;

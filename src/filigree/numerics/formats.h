@@ -32,10 +32,10 @@ inline constexpr std::tuple kFloatTypes{
     NamedFloat<Float4E2M1>{"float4-e2m1"},
 };
 
-// The place of a type in the list.
+// The place of a type in the list; no other type has one.
 template <class T>
 constexpr int format_index() {
-  return std::apply(
+  constexpr int kIndex = std::apply(
       [](const auto&... row) {
         int index = 0;
         const bool found =
@@ -43,6 +43,8 @@ constexpr int format_index() {
         return found ? index : -1;
       },
       kFloatTypes);
+  static_assert(kIndex >= 0, "not a type of kFloatTypes");
+  return kIndex;
 }
 
 // Calls visit(T{}) for the type at that place.

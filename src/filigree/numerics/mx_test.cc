@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "filigree/base/error.h"
-#include "filigree/base/isa.h"
 #include "filigree/base/philox.h"
+#include "filigree/base/test_isa.h"
 #include "filigree/numerics/cast.h"
 #include "filigree/numerics/test_denormals.h"
 #include "filigree/numerics/test_mx.h"
@@ -21,16 +21,8 @@ namespace {
 using test::MxBlocks;
 using test::MxElements;
 
-class MxOnEachIsa : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override { force_isa(GetParam()); }
-  void TearDown() override { force_isa(detected_isa()); }
-};
-INSTANTIATE_TEST_SUITE_P(Isas, MxOnEachIsa, ::testing::ValuesIn(usable_isas()), [](const auto& info) {
-  std::string name(isa_name(info.param));
-  std::erase(name, '-');
-  return name;
-});
+class MxOnEachIsa : public test::OnEachIsa {};
+INSTANTIATE_TEST_SUITE_P(Isas, MxOnEachIsa, test::every_isa(), test::isa_label);
 
 const std::vector<MxOptions>& all_options() {
   static const std::vector<MxOptions> kOptions = [] {

@@ -157,10 +157,8 @@ double smaller_but_zero(double a, double b) {
   return std::min(a, b);
 }
 
-}  // namespace
-
 template <class T>
-Statistics statistics(const T* values, std::int64_t count, std::span<const NamedFormat> formats) {
+Statistics statistics_of(const T* values, std::int64_t count, std::span<const NamedFormat> formats) {
   std::vector<Limits> limits;
   limits.reserve(formats.size());
   for (const NamedFormat& format : formats) limits.push_back(limits_of(format));
@@ -187,6 +185,8 @@ Statistics statistics(const T* values, std::int64_t count, std::span<const Named
   }
   return result;
 }
+
+}  // namespace
 
 double Statistics::share(std::int64_t part) const {
   return finite() == 0 ? 0 : static_cast<double>(part) / static_cast<double>(finite());
@@ -225,18 +225,17 @@ void Statistics::merge(const Statistics& other) {
   }
 }
 
-#define FILIGREE_STATISTICS(T) \
-  template Statistics statistics(const T*, std::int64_t, std::span<const NamedFormat>);
-FILIGREE_STATISTICS(float)
-FILIGREE_STATISTICS(Float16)
-FILIGREE_STATISTICS(BFloat16)
-FILIGREE_STATISTICS(Float8E4M3)
-FILIGREE_STATISTICS(Float8E5M2)
-FILIGREE_STATISTICS(Float8E4M3Fnuz)
-FILIGREE_STATISTICS(Float8E5M2Fnuz)
-FILIGREE_STATISTICS(Float8E4M3Ieee)
-FILIGREE_STATISTICS(Float6E3M2)
-FILIGREE_STATISTICS(Float6E2M3)
-FILIGREE_STATISTICS(Float4E2M1)
+Statistics statistics(const float* values, std::int64_t count, std::span<const NamedFormat> formats) {
+  return statistics_of(values, count, formats);
+}
+
+Statistics format_statistics(int format, const void* values, std::int64_t count,
+                             std::span<const NamedFormat> formats) {
+  Statistics result;
+  visit_format(format, [&](auto type) {
+    result = statistics_of(static_cast<const decltype(type)*>(values), count, formats);
+  });
+  return result;
+}
 
 }  // namespace filigree

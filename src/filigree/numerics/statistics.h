@@ -49,12 +49,19 @@ struct Statistics {
   void merge(const Statistics& other);
 };
 
+// By the place of the values' format in the list (format_index()): what the template below calls.
+Statistics format_statistics(int format, const void* values, std::int64_t count,
+                             std::span<const NamedFormat> formats);
+
 // Of values[count], T being float or any type of formats.h. The same bits for any number of threads. Values
 // are told apart by their bits: it does not matter whether the processor takes denormals for zero. Shares
 // are exact: as if every value had been cast. Sums are in double, around the mean of some thousand values,
 // and then combined (Chan, Golub and LeVeque 1983): no digits are lost where the mean is far from zero.
 // Errors: a format whose mode rounds stochastically, since that depends on random bits.
+Statistics statistics(const float* values, std::int64_t count, std::span<const NamedFormat> formats = {});
 template <class T>
-Statistics statistics(const T* values, std::int64_t count, std::span<const NamedFormat> formats = {});
+Statistics statistics(const T* values, std::int64_t count, std::span<const NamedFormat> formats = {}) {
+  return format_statistics(format_index<T>(), values, count, formats);
+}
 
 }  // namespace filigree

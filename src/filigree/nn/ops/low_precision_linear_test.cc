@@ -4,8 +4,8 @@
 #include <c10/core/CPUAllocator.h>
 #include <gtest/gtest.h>
 
-#include "filigree/base/isa.h"
 #include "filigree/base/philox.h"
+#include "filigree/base/test_isa.h"
 #include "filigree/nn/ops/linear.h"
 #include "filigree/numerics/formats.h"
 
@@ -45,16 +45,8 @@ void expect_close(const Tensor& ours, const Tensor& theirs, const char* what) {
 
 constexpr Precision kLow[] = {Precision::kBf16, Precision::kFp16, Precision::kFp8};
 
-class LowPrecision : public ::testing::TestWithParam<Isa> {
- protected:
-  void SetUp() override { force_isa(GetParam()); }
-  void TearDown() override { force_isa(detected_isa()); }
-};
-INSTANTIATE_TEST_SUITE_P(Isas, LowPrecision, ::testing::ValuesIn(usable_isas()), [](const auto& info) {
-  std::string name(isa_name(info.param));
-  std::erase(name, '-');
-  return name;
-});
+class LowPrecision : public test::OnEachIsa {};
+INSTANTIATE_TEST_SUITE_P(Isas, LowPrecision, test::every_isa(), test::isa_label);
 
 TEST_P(LowPrecision, MultipliesRoundedOperandsExactly) {
   const std::vector<double> factors{0.5, 3, 7, 11};
